@@ -3,8 +3,9 @@
 
 usage: msggen.py TABLE OUTDIR
 
-Writes OUTDIR/NAME_msg.h, NAME_msg.c (structs, encoders, decoders) and
-NAME_msg_test.c (golden vectors and canonical-form checks) for spec/NAME.msg.
+Writes OUTDIR/NAME_msg.h, NAME_msg.c (structs, encoders, decoders),
+NAME_msg_test.c (golden vectors and canonical-form checks) and NAME_msg_fuzz.c
+(what decodes encodes to the same bytes) for spec/NAME.msg.
 
 The table's language, one definition after another; '#' starts a comment:
 
@@ -355,11 +356,29 @@ def tests(table):
     return "".join(out)
 
 
+def fuzz(table):
+    names = [n for k, n in table.own if k in ("message", "union")]
+    out = [f"/* Generated from spec/{table.name}.msg by tools/msggen.py: the first byte of an input\n"
+           " * chooses a message; what decodes must encode to the very same bytes. */\n"
+           f'#include "{table.name}_msg.h"\n\n#include "codec/msg_fuzz.h"\n\n']
+    for name in names:
+        out.append(f"static void fuzz_{name}(struct span in, struct arena *arena)\n{{\n"
+                   f"    struct {name} m;\n    if ({name}_decode(in, arena, &m) != ERR_OK)\n        return;\n"
+                   f"    fuzz_same(in, {name}_encode(&m, fuzz_room(in, arena)));\n}}\n\n")
+    rows = "".join(f"    fuzz_{n},\n" for n in names)
+    out.append(f"static void (*const all[])(struct span, struct arena *) = {{\n{rows}}};\n\n"
+               "int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);\n\n"
+               "int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)\n{\n"
+               "    return fuzz_one(span_of(bytes, size), all, COUNT_OF(all));\n}\n")
+    return "".join(out)
+
+
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
     table = Table(sys.argv[1])
-    for suffix, text in ((".h", header(table)), (".c", source(table)), ("_test.c", tests(table))):
+    for suffix, text in ((".h", header(table)), (".c", source(table)), ("_test.c", tests(table)),
+                         ("_fuzz.c", fuzz(table))):
         text = re.sub(r"[ \t]+\n", "\n", text)
         with open(os.path.join(sys.argv[2], f"{table.name}_msg{suffix}"), "w", encoding="utf-8") as f:
             f.write(text)
