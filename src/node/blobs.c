@@ -1,0 +1,186 @@
+#include "node/internal.h"
+
+#include <stdlib.h>
+
+#include "crypto/hash.h"
+
+enum { FETCH_TIMEOUT_MS = 2000 };
+
+bool blobs_have(struct node *n, const struct hash *name)
+{
+    struct span bytes;
+    return node_get_blob(n, name, &bytes) == ERR_OK;
+}
+
+enum err node_get_blob(struct node *n, const struct hash *name, struct span *bytes)
+{
+    return db_get(n->config.db, DB_BLOBS, hash_span(name), bytes);
+}
+
+enum err node_put_blob(struct node *n, struct span bytes, struct hash *name)
+{
+    if (bytes.len == 0 || bytes.len > n->config.blob_bytes_max)
+        return ERR_TOO_BIG;
+    struct hash h = hash_blake2b(bytes);
+    if (!blobs_have(n, &h)) {
+        enum err e = db_begin(n->config.db);
+        if (e != ERR_OK)
+            return e;
+        e = db_put(n->config.db, DB_BLOBS, hash_span(&h), bytes);
+        if (e != ERR_OK)
+            db_abort(n->config.db);
+        else
+            e = db_commit(n->config.db);
+        if (e != ERR_OK) {
+            n->disk_trouble++;
+            trace_word(trace_add(&n->trace, TRACE_ERROR, "blob.not_kept"), "why", err_name(e));
+            return e;
+        }
+    }
+    *name = h;
+    return ERR_OK;
+}
+
+static struct fetch *find(struct node *n, const struct hash *name)
+{
+    for (uint32_t i = 0; i < FETCHES_MAX; i++)
+        if (n->fetches[i].used && hash_equal(&n->fetches[i].blob, name))
+            return &n->fetches[i];
+    return NULL;
+}
+
+static void drop(struct fetch *f)
+{
+    free(f->bytes);
+    *f = (struct fetch){0};
+}
+
+/* Asks the next connected peer, in turn, for the part that is missing. */
+static void ask(struct node *n, struct fetch *f)
+{
+    f->asked_ms = n->now_ms;
+    for (uint32_t i = 0; i < PEERS_MAX; i++) {
+        struct peer *p = &n->peers[(f->peer_cursor + i) % PEERS_MAX];
+        if (!p->used)
+            continue;
+        f->peer_cursor = (f->peer_cursor + i) % PEERS_MAX;
+        f->from = p->id;
+        f->token = ++n->next_token;
+        struct blob_frame frame = {
+            .tag = BLOB_FRAME_REQUEST,
+            .request = {.token = f->token, .blob = f->blob, .offset = f->have,
+                        .length = (uint32_t)min_u64(BLOB_CHUNK_MAX, f->size - f->have)}};
+        uint8_t memory[BLOB_FRAME_SIZE_MIN + 128];
+        n->world.send(n->world.ctx, &p->id, P2P_BLOB,
+                      blob_frame_encode(&frame, (struct room){memory, sizeof memory}));
+        return;
+    }
+}
+
+void blobs_want(struct node *n, const struct hash *name, uint32_t size)
+{
+    if (size == 0 || size > n->config.blob_bytes_max || find(n, name) != NULL || blobs_have(n, name))
+        return;
+    for (uint32_t i = 0; i < FETCHES_MAX; i++) {
+        struct fetch *f = &n->fetches[i];
+        if (f->used)
+            continue;
+        *f = (struct fetch){.used = true, .blob = *name, .size = size, .bytes = malloc(size),
+                            .peer_cursor = i};
+        if (f->bytes == NULL)
+            drop(f);
+        else
+            ask(n, f);
+        return;
+    }
+}
+
+static void on_request(struct node *n, const struct peer_id *from, const struct blob_request *r)
+{
+    struct span blob = {0};
+    struct blob_frame frame = {.tag = BLOB_FRAME_ANSWER,
+                               .answer = {.token = r->token, .blob = r->blob, .offset = r->offset}};
+    if (node_get_blob(n, &r->blob, &blob) == ERR_OK && r->offset < blob.len) {
+        size_t length = min_u64(min_u64(r->length, BLOB_CHUNK_MAX), blob.len - r->offset);
+        frame.answer.size = (uint32_t)blob.len;
+        frame.answer.bytes = span_of(blob.ptr + r->offset, length);
+    }
+    size_t size = BLOB_FRAME_SIZE_MIN + frame.answer.bytes.len + 128;
+    struct room room = {arena_alloc(&n->scratch, size), size};
+    if (room.ptr != NULL)
+        n->world.send(n->world.ctx, from, P2P_BLOB, blob_frame_encode(&frame, room));
+}
+
+static void complete(struct node *n, struct fetch *f)
+{
+    struct hash name = hash_blake2b(span_of(f->bytes, f->size));
+    if (!hash_equal(&name, &f->blob)) {
+        struct trace_event *e = trace_add(&n->trace, TRACE_WARN, "blob.mismatch");
+        trace_hash(e, "blob", &f->blob);
+        n->world.disconnect(n->world.ctx, &f->from, "blob_mismatch");
+        f->have = 0;
+        f->peer_cursor++;
+        f->asked_ms = 0;
+        return;
+    }
+    if (node_put_blob(n, span_of(f->bytes, f->size), &name) == ERR_OK)
+        trace_hash(trace_add(&n->trace, TRACE_DEBUG, "blob.fetched"), "blob", &name);
+    drop(f);
+}
+
+static void on_answer(struct node *n, const struct peer_id *from, const struct blob_answer *a)
+{
+    struct fetch *f = find(n, &a->blob);
+    if (f == NULL || f->token != a->token || !peer_id_equal(&f->from, from))
+        return; /* An answer that came too late. */
+    bool fits = a->size == f->size && a->offset == f->have && a->bytes.len > 0 &&
+                a->bytes.len <= f->size - f->have;
+    if (!fits) {
+        f->peer_cursor++; /* It has not got the blob, or another one: ask elsewhere. */
+        f->asked_ms = n->now_ms > FETCH_TIMEOUT_MS / 2 ? n->now_ms - FETCH_TIMEOUT_MS / 2 : 0;
+        f->token = 0;
+        return;
+    }
+    memcpy(f->bytes + f->have, a->bytes.ptr, a->bytes.len);
+    f->have += (uint32_t)a->bytes.len;
+    if (f->have == f->size)
+        complete(n, f);
+    else
+        ask(n, f);
+}
+
+void blobs_on_frame(struct node *n, const struct peer_id *from, struct span bytes)
+{
+    struct blob_frame frame;
+    if (blob_frame_decode(bytes, &n->scratch, &frame) != ERR_OK) {
+        trace_add(&n->trace, TRACE_WARN, "peer.bad_frame");
+        n->world.disconnect(n->world.ctx, from, "bad_frame");
+        return;
+    }
+    switch (frame.tag) {
+    case BLOB_FRAME_REQUEST:
+        on_request(n, from, &frame.request);
+        break;
+    case BLOB_FRAME_ANSWER:
+        on_answer(n, from, &frame.answer);
+        break;
+    }
+}
+
+void blobs_on_peer_down(struct node *n, const struct peer_id *peer)
+{
+    for (uint32_t i = 0; i < FETCHES_MAX; i++)
+        if (n->fetches[i].used && peer_id_equal(&n->fetches[i].from, peer))
+            n->fetches[i].asked_ms = 0;
+}
+
+void blobs_tick(struct node *n)
+{
+    for (uint32_t i = 0; i < FETCHES_MAX; i++) {
+        struct fetch *f = &n->fetches[i];
+        if (f->used && n->now_ms >= time_add(f->asked_ms, FETCH_TIMEOUT_MS)) {
+            f->peer_cursor++;
+            ask(n, f);
+        }
+    }
+}

@@ -1,0 +1,256 @@
+/* internal: the inside of a node, shared by the files of this folder.
+ *
+ * Each file owns one part:
+ *   node.c       opening, the turn, the follow-up events of the consensus core
+ *   consensus.c  the effects of the consensus core
+ *   execute.c    a decided slot: ledger, log, checkpoint
+ *   storage.c    what is loaded at start and written at a checkpoint
+ *   signing.c    requests to the signer and when their answers may be used
+ *   peers.c      who is who: bindings, routing to members
+ *   gossip.c     operations that arrive and leave
+ *   blobs.c      content-addressed blobs: keep, serve, fetch
+ *   evaluate.c   submissions to jobs, answers to attestations
+ *   actions.c    what this validator wants decided: approvals, attestations
+ *   epochs.c     the chain: sets, the end of an epoch, weights and anchors */
+#ifndef NODE_INTERNAL_H
+#define NODE_INTERNAL_H
+
+#include "audit/audit.h"
+#include "chain/chain.h"
+#include "eval/eval.h"
+#include "node/mempool.h"
+#include "node/node.h"
+#include "net_msg.h"
+#include "signer_msg.h"
+
+enum {
+    PEERS_MAX = 512,
+    FOLLOW_UPS_MAX = 64,
+    SIGN_WAITS_MAX = 512,
+    FETCHES_MAX = 64,
+    RECENT_SLOTS_MAX = 64,     /* decided since the last durable checkpoint */
+    JOBS_MAX = 64,
+    SCRATCH_SIZE = 48 << 20,
+    SNAPSHOTS_MAX = 4,
+};
+
+struct peer {
+    bool used, greeted, bound;
+    struct peer_id id;
+    struct hotkey hotkey;      /* when bound */
+    uint32_t member;           /* in the current set, or BFT_ALL */
+    uint64_t served_ms;        /* when we last sent it decided slots */
+};
+
+/* Why something is being signed, and what happens with the signature. */
+enum sign_purpose { SIGN_BFT, SIGN_OP, SIGN_BINDING, SIGN_EXTRINSIC };
+
+struct sign_wait {
+    bool used, sent, replied;
+    enum sign_purpose purpose;
+    uint64_t token;            /* ours */
+    uint64_t bft_token;        /* SIGN_BFT */
+    uint64_t ticket;           /* the journal records that must be durable first */
+    bool with_proposal;        /* SIGN_OP: for our next batch, not for gossip */
+    struct hash subject;       /* SIGN_OP: what it is about; one at a time */
+    struct span request;       /* malloc'd: encoded signer_request */
+    struct signer_reply reply;
+};
+
+/* A blob that somebody named and we lack. */
+struct fetch {
+    bool used;
+    struct hash blob;
+    uint32_t size, have;       /* size is known from the operation that named it */
+    uint8_t *bytes;            /* malloc'd, size bytes */
+    struct peer_id from;
+    uint32_t peer_cursor;      /* where to ask next */
+    uint64_t asked_ms, token;
+};
+
+/* One evaluation that this validator owes. */
+enum job_phase { JOB_WAITING, JOB_RUNNING, JOB_DONE };
+
+struct job {
+    bool used;
+    enum job_phase phase;
+    struct hash submission;
+    uint64_t token, retry_ms;
+    uint32_t failures;
+    struct attestation attestation;
+    uint64_t gas, memory;
+};
+
+/* A checkpoint that is executed and not yet stable. */
+struct snapshot {
+    bool used;
+    uint64_t seq;
+    struct bft_checkpoint_aux aux;
+    struct span changes;       /* malloc'd: (u32 key, u32 value, bytes)* */
+    size_t changes_size;       /* room behind changes */
+    struct audit_tree tree;
+    bool ends_epoch;
+    struct span set;           /* malloc'd: encoded valset from here on */
+};
+
+struct recent_slot {
+    uint64_t seq;
+    struct span decided;       /* malloc'd: encoded bft_decided */
+    uint64_t log_first, log_count;
+};
+
+/* Log entries not yet in the store, in order. */
+struct recent_entry {
+    struct span bytes;         /* malloc'd */
+};
+
+struct node {
+    struct node_config config;
+    struct world world;
+    struct genesis genesis;
+    struct hash network;
+    uint64_t now_ms;
+    bool started, in_turn, drift;
+    uint32_t disk_trouble;
+
+    struct arena memory, scratch;
+    struct trace trace;
+    struct bft *bft;
+    struct bft_effects effects;
+    struct ledger *ledger;
+    struct chain *chain;
+    struct mempool mempool;
+
+    struct bft_event follow_ups[FOLLOW_UPS_MAX];
+    uint32_t follow_up_first, follow_up_count;
+
+    uint64_t appended, flush_asked, flushed; /* journal tickets */
+    uint64_t journal_slot;     /* slot at which the present journal file began */
+    struct sign_wait signs[SIGN_WAITS_MAX];
+    uint64_t next_token, signer_heard_ms, sign_oldest_ms;
+    uint64_t next_nonce;
+
+    struct peer peers[PEERS_MAX];
+    struct peer *replying_to;  /* the stranger or member of the message at hand */
+    struct span binding;       /* malloc'd: our signed net_frame; empty until signed */
+    uint64_t binding_last_epoch;
+
+    struct fetch fetches[FETCHES_MAX];
+    struct job jobs[JOBS_MAX];
+
+    struct audit_tree tree;
+    struct hash last_leaf;
+    struct snapshot snapshots[SNAPSHOTS_MAX];
+    struct recent_slot recent[RECENT_SLOTS_MAX];
+    uint32_t recent_count;
+    struct recent_entry *entries; /* malloc'd ring, grows within its bound */
+    uint32_t entry_count, entry_room;
+    uint64_t entry_first;         /* index of entries[0] in the log */
+    struct bft_checkpoint stable; /* the last, with its own memory below */
+    struct span stable_bytes;     /* malloc'd */
+    uint64_t store_seq;           /* the checkpoint that the store holds */
+
+    struct pending_proposal {
+        bool used;
+        uint64_t view, seq, since_ms;
+        bool last;
+    } proposal;
+    struct span own_ops[8];       /* malloc'd: signed, for our next batch */
+    uint32_t own_op_count;
+
+    struct pending_check {
+        bool used;
+        uint64_t seq;
+        struct hash digest;
+        struct span payload;      /* malloc'd */
+    } checks[4];
+
+    struct epochs {
+        bool chain_up, genesis_ok;
+        uint64_t finalized, finalized_ms;
+        struct hash finalized_hash;
+        bool end_wanted;          /* a boundary later than our set's block is final */
+        struct span next[4];      /* malloc'd: encoded op_epoch for recent boundaries */
+        uint32_t next_count;
+        uint64_t weights_epoch;   /* submitted for this epoch */
+        uint64_t seal_epoch;
+    } epochs;
+};
+
+/* --- node.c */
+void node_follow_up(struct node *n, const struct bft_event *ev);
+void node_drift(struct node *n, const char *why);
+void node_pending_changed(struct node *n);
+
+/* --- consensus.c */
+void consensus_step(struct node *n, const struct bft_event *ev);
+void consensus_try_propose(struct node *n);
+void consensus_recheck(struct node *n);
+
+/* --- execute.c */
+void execute_slot(struct node *n, const struct bft_effect *fx);
+enum err execute_append_entry(struct node *n, uint64_t height, uint64_t epoch, struct span body);
+
+/* --- storage.c */
+enum err storage_load(struct node *n);
+void storage_stable(struct node *n, struct span checkpoint);
+void storage_serve(struct node *n, const struct peer_id *to, uint64_t seq);
+bool storage_decided(struct node *n, uint64_t seq, struct span *bytes);
+
+/* --- signing.c */
+struct sign_wait *signing_ask(struct node *n, enum sign_purpose purpose,
+                              const struct signer_request_body *body);
+bool signing_is_under_way(const struct node *n, enum sign_purpose purpose,
+                          const struct hash *subject);
+void signing_send(struct node *n);
+void signing_release(struct node *n);
+
+/* --- peers.c */
+struct peer *peers_find(struct node *n, const struct peer_id *id);
+void peers_bind_again(struct node *n);
+void peers_greet(struct node *n, struct peer *p);
+void peers_new_set(struct node *n);
+bool peers_send_member(struct node *n, uint32_t member, struct span frame);
+struct span peers_bft_frame(struct node *n, struct span message);
+void peers_on_own_binding(struct node *n, struct sign_wait *w);
+void peers_on_binding(struct node *n, struct peer *p, const struct signed_peer_binding *b);
+
+/* --- gossip.c */
+enum err gossip_accept(struct node *n, struct span op, enum reject *why, struct hash *id);
+void gossip_op_signed(struct node *n, struct sign_wait *w);
+enum err gossip_want_op(struct node *n, const struct op_body *body, const struct hash *subject,
+                        bool with_proposal);
+
+/* --- blobs.c */
+bool blobs_have(struct node *n, const struct hash *name);
+void blobs_want(struct node *n, const struct hash *name, uint32_t size);
+void blobs_on_frame(struct node *n, const struct peer_id *from, struct span frame);
+void blobs_on_peer_down(struct node *n, const struct peer_id *peer);
+void blobs_tick(struct node *n);
+
+/* --- evaluate.c */
+void evaluate_tick(struct node *n);
+struct job *evaluate_job(struct node *n, const struct hash *submission);
+
+/* --- actions.c */
+void actions_tick(struct node *n);
+void actions_salt(const struct node *n, const struct hash *submission, uint8_t salt[32]);
+
+/* --- epochs.c */
+enum err epochs_open(struct node *n);
+void epochs_tick(struct node *n);
+const struct op_epoch *epochs_expected(struct node *n, const struct op_epoch *proposed,
+                                       struct arena *scratch);
+const struct op_epoch *epochs_next(struct node *n, struct arena *scratch);
+void epochs_on_weights(struct node *n, uint64_t epoch);
+void epochs_on_seal(struct node *n, uint64_t epoch);
+void epochs_extrinsic_signed(struct node *n, struct sign_wait *w);
+
+/* Owned copies: the node's only use of the heap after start; every holder
+ * bounds what it keeps. */
+struct span bytes_keep(struct span s);
+void bytes_drop(struct span *s);
+
+bool node_is_member(const struct node *n);
+
+#endif

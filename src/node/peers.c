@@ -1,0 +1,197 @@
+#include "node/internal.h"
+
+#include "crypto/hash.h"
+
+/* A binding is renewed when fewer epochs than this are left of it. */
+enum { BINDING_EPOCHS = 64, BINDING_RENEW_EPOCHS = 16 };
+
+struct peer *peers_find(struct node *n, const struct peer_id *id)
+{
+    for (uint32_t i = 0; i < PEERS_MAX; i++)
+        if (n->peers[i].used && peer_id_equal(&n->peers[i].id, id))
+            return &n->peers[i];
+    return NULL;
+}
+
+void node_on_peer_up(struct node *n, const struct peer_id *id, uint64_t now_ms)
+{
+    n->now_ms = max_u64(n->now_ms, now_ms);
+    struct peer *p = peers_find(n, id);
+    for (uint32_t i = 0; i < PEERS_MAX && p == NULL; i++)
+        if (!n->peers[i].used)
+            p = &n->peers[i];
+    if (p == NULL) {
+        n->world.disconnect(n->world.ctx, id, "peer_table_full");
+        return;
+    }
+    *p = (struct peer){.used = true, .id = *id, .member = BFT_ALL};
+    peers_greet(n, p);
+}
+
+void node_on_peer_down(struct node *n, const struct peer_id *id, uint64_t now_ms)
+{
+    n->now_ms = max_u64(n->now_ms, now_ms);
+    struct peer *p = peers_find(n, id);
+    if (p == NULL)
+        return;
+    *p = (struct peer){0};
+    blobs_on_peer_down(n, id);
+}
+
+/* Our binding is the first frame that a peer gets from us. */
+void peers_greet(struct node *n, struct peer *p)
+{
+    if (p->greeted || n->binding.len == 0)
+        return;
+    p->greeted = n->world.send(n->world.ctx, &p->id, P2P_BFT, n->binding);
+}
+
+void peers_bind_again(struct node *n)
+{
+    static const struct hash none;
+    if (!n->started || hash_is_zero((const struct hash *)(const void *)&n->config.self))
+        return;
+    uint64_t epoch = ledger_epoch(n->ledger);
+    bool fresh = n->binding.len != 0 && epoch + BINDING_RENEW_EPOCHS < n->binding_last_epoch;
+    if (fresh || signing_is_under_way(n, SIGN_BINDING, &none))
+        return;
+    struct signer_request_body body = {
+        .tag = SIGNER_REQUEST_BODY_BINDING,
+        .binding = {.network = n->network,
+                    .peer = span_of(n->config.peer.bytes, n->config.peer.len),
+                    .hotkey = n->config.self,
+                    .first_epoch = epoch,
+                    .last_epoch = epoch + BINDING_EPOCHS}};
+    signing_ask(n, SIGN_BINDING, &body);
+}
+
+void peers_on_own_binding(struct node *n, struct sign_wait *w)
+{
+    struct signer_request request;
+    enum err e = signer_request_decode(w->request, &n->scratch, &request);
+    assert(e == ERR_OK && request.body.tag == SIGNER_REQUEST_BODY_BINDING);
+    struct net_frame frame = {.tag = NET_FRAME_BINDING,
+                              .binding = {request.body.binding, w->reply.signature}};
+    uint8_t memory[NET_FRAME_SIZE_MIN + 1024];
+    bytes_drop(&n->binding);
+    n->binding = bytes_keep(net_frame_encode(&frame, (struct room){memory, sizeof memory}));
+    n->binding_last_epoch = request.body.binding.last_epoch;
+    for (uint32_t i = 0; i < PEERS_MAX; i++) {
+        n->peers[i].greeted = false;
+        if (n->peers[i].used)
+            peers_greet(n, &n->peers[i]);
+    }
+}
+
+static enum err binding_check(struct node *n, const struct peer *p,
+                              const struct signed_peer_binding *b)
+{
+    uint64_t epoch = ledger_epoch(n->ledger);
+    uint8_t memory[8 + PEER_BINDING_SIZE_MAX];
+    memcpy(memory, "PLTFBIND", 8);
+    struct span bytes = peer_binding_encode(&b->binding, (struct room){memory + 8, sizeof memory - 8});
+    if (!hash_equal(&b->binding.network, &n->network))
+        return ERR_FOREIGN;
+    if (!span_equal(b->binding.peer, span_of(p->id.bytes, p->id.len)))
+        return ERR_DENIED;
+    if (b->binding.last_epoch < epoch || b->binding.first_epoch > b->binding.last_epoch)
+        return ERR_DENIED;
+    if (!verifier_check(&n->config.verifier, &b->binding.hotkey, span_of(memory, 8 + bytes.len),
+                        &b->signature))
+        return ERR_BAD_SIGNATURE;
+    return ERR_OK;
+}
+
+void peers_on_binding(struct node *n, struct peer *p, const struct signed_peer_binding *b)
+{
+    enum err e = binding_check(n, p, b);
+    struct trace_event *t =
+        trace_add(&n->trace, e == ERR_OK ? TRACE_INFO : TRACE_WARN,
+                  e == ERR_OK ? "peer.bound" : "peer.binding_refused");
+    trace_hotkey(t, "hotkey", &b->binding.hotkey);
+    if (e != ERR_OK) {
+        trace_word(t, "why", err_name(e));
+        n->world.disconnect(n->world.ctx, &p->id, "binding_refused");
+        return;
+    }
+    if (hotkey_equal(&b->binding.hotkey, &n->config.self)) {
+        /* A second machine with our key: only one of us may go on voting, and
+         * only the operator can say which. */
+        trace_add(&n->trace, TRACE_ERROR, "validator.duplicate_hotkey");
+        bft_stop_voting(n->bft);
+    }
+    p->bound = true;
+    p->hotkey = b->binding.hotkey;
+    p->member = bft_member(bft_current_set(n->bft), &p->hotkey);
+}
+
+void peers_new_set(struct node *n)
+{
+    for (uint32_t i = 0; i < PEERS_MAX; i++) {
+        struct peer *p = &n->peers[i];
+        if (p->used && p->bound)
+            p->member = bft_member(bft_current_set(n->bft), &p->hotkey);
+    }
+}
+
+struct span peers_bft_frame(struct node *n, struct span message)
+{
+    struct net_frame frame = {.tag = NET_FRAME_BFT, .bft = {message}};
+    size_t size = message.len + 16;
+    struct room room = {arena_alloc(&n->scratch, size), size};
+    return room.ptr == NULL ? (struct span){0} : net_frame_encode(&frame, room);
+}
+
+bool peers_send_member(struct node *n, uint32_t member, struct span frame)
+{
+    bool sent = false;
+    for (uint32_t i = 0; i < PEERS_MAX; i++) {
+        struct peer *p = &n->peers[i];
+        if (p->used && p->bound && p->member != BFT_ALL && (member == BFT_ALL || p->member == member))
+            sent |= n->world.send(n->world.ctx, &p->id, P2P_BFT, frame);
+    }
+    return sent;
+}
+
+static void on_bft_frame(struct node *n, struct peer *p, struct span frame)
+{
+    struct net_frame f;
+    enum err e = net_frame_decode(frame, &n->scratch, &f);
+    if (e != ERR_OK) {
+        trace_word(trace_add(&n->trace, TRACE_WARN, "peer.bad_frame"), "why", err_name(e));
+        n->world.disconnect(n->world.ctx, &p->id, "bad_frame");
+        return;
+    }
+    switch (f.tag) {
+    case NET_FRAME_BINDING:
+        peers_on_binding(n, p, &f.binding);
+        return;
+    case NET_FRAME_BFT:
+        if (!n->started)
+            return;
+        struct bft_event ev = {.kind = BFT_EV_MESSAGE, .bytes = f.bft.message, .from = p->member};
+        n->replying_to = p;
+        consensus_step(n, &ev);
+        n->replying_to = NULL;
+        return;
+    }
+}
+
+void node_on_frame(struct node *n, const struct peer_id *id, enum p2p_protocol protocol,
+                   struct span frame, uint64_t now_ms)
+{
+    n->now_ms = max_u64(n->now_ms, now_ms);
+    struct peer *p = peers_find(n, id);
+    if (p == NULL)
+        return;
+    size_t mark = arena_mark(&n->scratch);
+    switch (protocol) {
+    case P2P_BFT:
+        on_bft_frame(n, p, frame);
+        break;
+    case P2P_BLOB:
+        blobs_on_frame(n, id, frame);
+        break;
+    }
+    arena_reset(&n->scratch, mark);
+}
