@@ -1,0 +1,132 @@
+#include "node/mempool.h"
+
+#include <stdlib.h>
+
+enum err mempool_init(struct mempool *m, struct arena *arena, uint32_t capacity,
+                      uint64_t bytes_max, struct map_seed seed)
+{
+    *m = (struct mempool){.capacity = capacity, .bytes_max = bytes_max, .head = MAP_NONE,
+                          .tail = MAP_NONE, .free = 0};
+    m->entries = arena_array(arena, capacity, sizeof *m->entries);
+    if (m->entries == NULL)
+        return ERR_NO_MEMORY;
+    for (uint32_t i = 0; i < capacity; i++)
+        m->entries[i].next = i + 1 < capacity ? i + 1 : MAP_NONE;
+    enum err e = map_init(&m->index, arena, HASH_SIZE, capacity, seed);
+    if (e == ERR_OK)
+        e = map_init(&m->signers, arena, HOTKEY_SIZE, capacity, seed);
+    return e;
+}
+
+void mempool_close(struct mempool *m)
+{
+    for (uint32_t at = m->head; at != MAP_NONE; at = m->entries[at].next)
+        free((void *)(uintptr_t)m->entries[at].bytes.ptr);
+    *m = (struct mempool){.head = MAP_NONE};
+}
+
+bool mempool_has(const struct mempool *m, const struct hash *id)
+{
+    return map_get(&m->index, id->bytes) != MAP_NONE;
+}
+
+static uint32_t signer_count(const struct mempool *m, const struct hotkey *signer)
+{
+    uint32_t count = map_get(&m->signers, signer->bytes);
+    return count == MAP_NONE ? 0 : count;
+}
+
+static void append(struct mempool *m, uint32_t at)
+{
+    struct mempool_entry *e = &m->entries[at];
+    e->next = MAP_NONE;
+    e->prev = m->tail;
+    if (m->tail != MAP_NONE)
+        m->entries[m->tail].next = at;
+    else
+        m->head = at;
+    m->tail = at;
+}
+
+enum err mempool_add(struct mempool *m, const struct hash *id, const struct hotkey *signer,
+                     struct span bytes, uint64_t now_ms)
+{
+    if (mempool_has(m, id))
+        return ERR_CONFLICT;
+    uint32_t mine = signer_count(m, signer);
+    if (m->count == m->capacity || bytes.len > m->bytes_max - m->bytes ||
+        mine >= MEMPOOL_PER_SIGNER_MAX)
+        return ERR_FULL;
+    uint8_t *copy = malloc(bytes.len);
+    if (copy == NULL)
+        return ERR_FULL;
+    memcpy(copy, bytes.ptr, bytes.len);
+    uint32_t at = m->free;
+    m->free = m->entries[at].next;
+    m->entries[at] = (struct mempool_entry){.id = *id, .signer = *signer, .since_ms = now_ms,
+                                            .bytes = span_of(copy, bytes.len), .used = true};
+    append(m, at);
+    enum err indexed = map_put(&m->index, id->bytes, at);
+    enum err counted = map_put(&m->signers, signer->bytes, mine + 1);
+    assert(indexed == ERR_OK && counted == ERR_OK); /* Both maps hold capacity entries. */
+    m->count++;
+    m->bytes += bytes.len;
+    return ERR_OK;
+}
+
+void mempool_remove(struct mempool *m, const struct hash *id)
+{
+    uint32_t at = map_get(&m->index, id->bytes);
+    if (at == MAP_NONE)
+        return;
+    struct mempool_entry *e = &m->entries[at];
+    assert(e->used);
+    map_remove(&m->index, id->bytes);
+    uint32_t mine = signer_count(m, &e->signer);
+    assert(mine > 0);
+    if (mine == 1) {
+        map_remove(&m->signers, e->signer.bytes);
+    } else {
+        enum err counted = map_put(&m->signers, e->signer.bytes, mine - 1);
+        assert(counted == ERR_OK);
+    }
+    if (e->slot != 0)
+        m->reserved--;
+    *(e->prev != MAP_NONE ? &m->entries[e->prev].next : &m->head) = e->next;
+    *(e->next != MAP_NONE ? &m->entries[e->next].prev : &m->tail) = e->prev;
+    m->bytes -= e->bytes.len;
+    m->count--;
+    free((void *)(uintptr_t)e->bytes.ptr);
+    *e = (struct mempool_entry){.next = m->free};
+    m->free = at;
+}
+
+uint32_t mempool_first(const struct mempool *m)
+{
+    return m->head;
+}
+
+uint32_t mempool_next(const struct mempool *m, uint32_t at)
+{
+    return m->entries[at].next;
+}
+
+void mempool_reserve(struct mempool *m, uint32_t at, uint64_t slot)
+{
+    assert(slot != 0 && m->entries[at].used);
+    if (m->entries[at].slot == 0)
+        m->reserved++;
+    m->entries[at].slot = slot;
+}
+
+void mempool_release(struct mempool *m)
+{
+    for (uint32_t at = m->head; at != MAP_NONE; at = m->entries[at].next)
+        m->entries[at].slot = 0;
+    m->reserved = 0;
+}
+
+uint64_t mempool_oldest_ms(const struct mempool *m)
+{
+    return m->head == MAP_NONE ? UINT64_MAX : m->entries[m->head].since_ms;
+}

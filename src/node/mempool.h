@@ -1,0 +1,53 @@
+/* mempool: operations that wait to be decided, in order of arrival.
+ *
+ * Layer: L5, a part of node.  Bounded by count and bytes, and per signer, so
+ * that one signer cannot fill it: a newcomer over the limit is refused, nothing
+ * is ever pushed out. */
+#ifndef NODE_MEMPOOL_H
+#define NODE_MEMPOOL_H
+
+#include "base/arena.h"
+#include "base/map.h"
+
+enum { MEMPOOL_PER_SIGNER_MAX = 1024 };
+
+struct mempool_entry {
+    struct hash id;
+    struct hotkey signer;
+    struct span bytes;      /* malloc'd, owned */
+    uint64_t since_ms;
+    uint64_t slot;          /* proposed in this slot by us; 0: free */
+    bool used;
+    uint32_t next, prev;    /* the arrival order */
+};
+
+struct mempool {
+    struct mempool_entry *entries;
+    uint32_t capacity, count, head, tail, free;
+    uint64_t bytes, bytes_max;
+    uint32_t reserved;      /* entries proposed and not yet executed */
+    struct map index;       /* id -> entry */
+    struct map signers;     /* signer -> how many */
+};
+
+enum err mempool_init(struct mempool *m, struct arena *arena, uint32_t capacity,
+                      uint64_t bytes_max, struct map_seed seed);
+void mempool_close(struct mempool *m);
+
+bool mempool_has(const struct mempool *m, const struct hash *id);
+/* Copies bytes.  ERR_CONFLICT: already here; ERR_FULL. */
+enum err mempool_add(struct mempool *m, const struct hash *id, const struct hotkey *signer,
+                     struct span bytes, uint64_t now_ms);
+void mempool_remove(struct mempool *m, const struct hash *id);
+
+/* The oldest entry, and the one after; MAP_NONE at the end. */
+uint32_t mempool_first(const struct mempool *m);
+uint32_t mempool_next(const struct mempool *m, uint32_t at);
+/* Mark an entry as proposed in slot, or free all reservations (a view change). */
+void mempool_reserve(struct mempool *m, uint32_t at, uint64_t slot);
+void mempool_release(struct mempool *m);
+
+/* Arrival of the oldest entry; UINT64_MAX when empty. */
+uint64_t mempool_oldest_ms(const struct mempool *m);
+
+#endif
