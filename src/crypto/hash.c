@@ -45,3 +45,24 @@ struct hash hash_sha256(struct span bytes)
     SHA256(bytes.ptr, bytes.len, out.bytes);
     return out;
 }
+
+struct hash hash_sha256_2(struct span a, struct span b)
+{
+    struct hash out;
+    crypto_hash_sha256_state state;
+    crypto_hash_sha256_init(&state);
+    crypto_hash_sha256_update(&state, a.ptr, a.len);
+    crypto_hash_sha256_update(&state, b.ptr, b.len);
+    crypto_hash_sha256_final(&state, out.bytes);
+    return out;
+}
+
+void hash_sha512(struct span bytes, uint8_t out[64])
+{
+    SHA512(bytes.ptr, bytes.len, out);
+}
+
+void hash_blake2b_128(struct span bytes, uint8_t out[16])
+{
+    crypto_generichash(out, 16, bytes.ptr, bytes.len, NULL, 0);
+}
