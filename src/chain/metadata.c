@@ -402,8 +402,7 @@ enum err metadata_call(const struct metadata *m, const char *pallet, const char 
     return ERR_OK;
 }
 
-enum err metadata_error(const struct metadata *m, uint8_t pallet, uint8_t error,
-                        struct span *name)
+enum err metadata_error(const struct metadata *m, uint8_t pallet, uint8_t error, struct span *name)
 {
     const struct metadata_pallet *p = metadata_pallet_at(m, pallet);
     struct metadata_variant v;

@@ -100,8 +100,7 @@ enum err metadata_call(const struct metadata *m, const char *pallet, const char 
                        uint8_t numbers[2]);
 
 /* metadata_error: the name of a dispatch error of a module. */
-enum err metadata_error(const struct metadata *m, uint8_t pallet, uint8_t error,
-                        struct span *name);
+enum err metadata_error(const struct metadata *m, uint8_t pallet, uint8_t error, struct span *name);
 
 /* metadata_skip moves r over one value of type; r is bad afterwards when the
  * bytes do not hold one (ERR_MALFORMED) or a limit was met (ERR_TOO_BIG). */

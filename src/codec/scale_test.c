@@ -64,7 +64,8 @@ static void test_wide_values_and_limits(void **state)
     r = rd_init(SPAN_LITERAL("\x14hello"));
     assert_int_equal(scale_bytes(&r, 4).len, 0);
     assert_int_equal(r.bad, ERR_TOO_BIG);
-    r = rd_init(SPAN_LITERAL("\x0c" "12345"));
+    r = rd_init(SPAN_LITERAL("\x0c"
+                             "12345"));
     assert_int_equal(scale_count(&r, 10, 2), 0);
     assert_int_equal(r.bad, ERR_MALFORMED);
     r = rd_init(SPAN_LITERAL("\x02"));
