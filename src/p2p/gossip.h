@@ -43,7 +43,7 @@ enum {
      * is larger travels alone. */
     GOSSIP_RPC_OUT_MAX = 64 << 10,
     GOSSIP_CONTROL_OUT_MAX = 16 << 10,
-    GOSSIP_MESSAGE_SIZE_MAX = P2P_GOSSIP_MAX + 512, /* encoded, with its fields */
+    GOSSIP_MESSAGE_SIZE_MAX = P2P_GOSSIP_MAX + 512,  /* encoded, with its fields */
     GOSSIP_CREDIT_MAX = GOSSIP_MESSAGE_SIZE_MAX + 8, /* no RPC needs more */
 
     /* The mesh. */
@@ -63,8 +63,8 @@ enum {
     GOSSIP_GRAFT_FLOOD_MS = 10000,
 
     /* Gossip. */
-    GOSSIP_HISTORY = 5,         /* heartbeats for which IWANT is answered */
-    GOSSIP_HISTORY_GOSSIP = 3,  /* heartbeats that IHAVE tells of */
+    GOSSIP_HISTORY = 5,             /* heartbeats for which IWANT is answered */
+    GOSSIP_HISTORY_GOSSIP = 3,      /* heartbeats that IHAVE tells of */
     GOSSIP_IHAVE_MESSAGES_MAX = 10, /* RPCs with IHAVE of a peer per heartbeat */
     GOSSIP_IHAVE_OUT_MAX = 8,       /* RPCs with IHAVE to a peer per heartbeat */
     GOSSIP_IWANT_PENDING_MAX = 256, /* ids to ask one peer for, waiting to be sent */
@@ -90,25 +90,27 @@ struct gossip_keys {
 };
 
 struct gossip_config {
-    uint32_t peers;         /* limits.connections: peers are numbered below this */
-    uint32_t seen;          /* limits.gossip_seen */
-    uint32_t seen_ms;       /* limits.gossip_seen_ms */
-    uint32_t cache;         /* limits.gossip_cache */
-    uint32_t cache_bytes;   /* at least 2 * GOSSIP_MESSAGE_SIZE_MAX */
+    uint32_t peers;   /* limits.connections: peers are numbered below this */
+    uint32_t seen;    /* limits.gossip_seen */
+    uint32_t seen_ms; /* limits.gossip_seen_ms */
+    /* An RPC that is taken fits into the cache whole, so what is drained by
+     * gossip_poll after each call is never lost before it was handed out. */
+    uint32_t cache;         /* limits.gossip_cache, at least GOSSIP_RPC_MESSAGES_MAX */
+    uint32_t cache_bytes;   /* at least 2 * GOSSIP_RPC_IN_MAX */
     bool flood_publish;     /* own messages go to every subscriber, not to the mesh */
     uint64_t seqno_start;   /* unix nanoseconds */
     uint64_t seed;          /* sampling */
     struct map_seed secret; /* of the process, for the tables */
     struct gossip_keys keys;
-    struct trace *trace;    /* kept */
+    struct trace *trace; /* kept */
 };
 
 enum gossip_protocol { GOSSIP_V10, GOSSIP_V11 }; /* /meshsub/1.0.0, /meshsub/1.1.0 */
 
 struct gossip_peer {
     struct peer_id id;
-    bool outbound;           /* we dialled */
-    uint64_t address_group;  /* equal for addresses of one owner: IPv4 /24, IPv6 /48 */
+    bool outbound;          /* we dialled */
+    uint64_t address_group; /* equal for addresses of one owner: IPv4 /24, IPv6 /48 */
     enum gossip_protocol protocol;
 };
 
@@ -144,9 +146,10 @@ enum err gossip_subscribe(struct gossip *g, const char *topic, uint64_t now_ms);
 void gossip_unsubscribe(struct gossip *g, const char *topic, uint64_t now_ms);
 
 /* gossip_publish signs data and queues it.  It is not delivered to ourselves.
- * ERR_TOO_BIG: over P2P_GOSSIP_MAX.  ERR_NOT_FOUND: no connected peer is
- * subscribed; the message is kept for IWANT.  ERR_FULL: every queue it would go
- * to is full (kept for IWANT), or too many topics (not kept). */
+ * ERR_TOO_BIG: over P2P_GOSSIP_MAX.  ERR_NOT_FOUND: nobody to send it to now (no
+ * subscriber, or without flood_publish no mesh); it is kept for IWANT.
+ * ERR_FULL: every queue it would go to is full (kept for IWANT), or too many
+ * topics (not kept). */
 enum err gossip_publish(struct gossip *g, const char *topic, struct span data, uint64_t now_ms);
 
 /* gossip_validate answers a GOSSIP_OUT_MESSAGE.  A message that has left the
@@ -162,11 +165,11 @@ enum gossip_out_kind {
 struct gossip_out {
     enum gossip_out_kind kind;
     uint32_t peer;
-    struct span bytes;     /* borrowed until the next call */
-    const char *topic;     /* lives while the topic is subscribed */
+    struct span bytes; /* borrowed until the next call */
+    const char *topic; /* lives while the topic is subscribed */
     struct peer_id author;
     uint64_t message;
-    const char *why;       /* a stable name, "gossip_malformed" */
+    const char *why; /* a stable name, "gossip_malformed" */
 };
 
 /* gossip_poll: drain it after every call above. */
@@ -174,7 +177,7 @@ bool gossip_poll(struct gossip *g, struct gossip_out *out);
 
 struct gossip_counters {
     uint64_t rpc_in, rpc_out, rpc_malformed, rpc_over_limit;
-    uint64_t messages_in;         /* new and verified */
+    uint64_t messages_in; /* new and verified */
     uint64_t published, forwarded, messages_out;
     uint64_t duplicate, rejected, ignored, bad_signature, unwanted_topic, from_self, too_big;
     uint64_t cache_evicted_pending; /* the cache was full before a verdict came */
