@@ -220,7 +220,7 @@ def header(table):
         if kind == "limit":
             out.append(f"enum {{ {name} = {table.limits[name]} }};\n\n")
         elif kind == "enum":
-            rows = "".join(f"    {name.upper()}_{label} = {w[0]},{' /* ' + c + ' */' if c else ''}\n"
+            rows = "".join(f"    {name.upper()}_{label.upper()} = {w[0]},{' /* ' + c + ' */' if c else ''}\n"
                            for label, w, c in table.enums[name])
             out.append(f"enum {name} {{\n{rows}}};\n\n"
                        f"/* {name}_name: the label in lower case; NULL for no such value. */\n"
@@ -261,7 +261,7 @@ def source(table):
     for kind, name in table.own:
         if kind == "enum":
             rows = table.enums[name]
-            cases = "".join(f'    case {name.upper()}_{l}:\n        return "{l.lower()}";\n' for l, _, _ in rows)
+            cases = "".join(f'    case {name.upper()}_{l.upper()}:\n        return "{l.lower()}";\n' for l, _, _ in rows)
             out.append(f"const char *{name}_name(enum {name} x)\n{{\n    switch (x) {{\n{cases}    }}\n"
                        "    return NULL;\n}\n\n"
                        f"enum {name} {name}_read(struct rd *r)\n{{\n    enum {name} x = (enum {name})rd_u8(r);\n"
@@ -290,7 +290,7 @@ def sample_value(table, t, target):
     if t in BLOCKS:
         return f"sample_fill(s, (struct room){{{target}.bytes, {BLOCKS[t]}}});"
     if t in table.enums:
-        values = ", ".join(f"{t.upper()}_{l}" for l, _, _ in table.enums[t])
+        values = ", ".join(f"{t.upper()}_{l.upper()}" for l, _, _ in table.enums[t])
         return (f"{target} = ((const enum {t}[]){{{values}}})"
                 f"[sample_number(s) % {len(table.enums[t])}];")
     return f"sample_{t}(s, &{target});"
