@@ -11,7 +11,8 @@ void arena_init(struct arena *a, struct room memory)
 
 enum err arena_open(struct arena *a, size_t size)
 {
-    uint8_t *memory = aligned_alloc(ARENA_ALIGN, (size + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN);
+    size_t rounded = (size + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
+    uint8_t *memory = aligned_alloc(ARENA_ALIGN, rounded);
     if (memory == NULL)
         return ERR_NO_MEMORY;
     *a = (struct arena){.memory = memory, .size = size, .owned = true};

@@ -115,7 +115,7 @@ struct bft_event {
 };
 
 enum bft_effect_kind {
-    BFT_FX_PERSIST, /* append bytes (a bft_record) to the journal; flushed before any SIGNED of this turn */
+    BFT_FX_PERSIST, /* append bytes (a bft_record) to the journal, durable before SIGNED of this turn */
     BFT_FX_SIGN,    /* have statement signed; answer with BFT_EV_SIGNED(token) */
     BFT_FX_SEND,    /* bytes (a bft_message) to member to, or to BFT_ALL */
     BFT_FX_REPLY,   /* bytes to the stranger whose MESSAGE is being handled */
@@ -123,7 +123,7 @@ enum bft_effect_kind {
     BFT_FX_CHECK,   /* is payload valid for slot seq?  Answer with BFT_EV_CHECKED(digest) */
     BFT_FX_EXECUTE, /* slot seq is decided: payload and cert; answer with BFT_EV_EXECUTED */
     BFT_FX_STABLE,  /* checkpoint seq is stable: sync the state; bytes: bft_checkpoint */
-    BFT_FX_FETCH,   /* decided slots from seq on are missing: ask peers (the core has sent a FETCH too) */
+    BFT_FX_FETCH,   /* decided slots from seq on are missing: ask peers (a FETCH was sent too) */
     BFT_FX_SERVE,   /* member or stranger wants decided slots from seq on: answer from the store */
     BFT_FX_EVIDENCE,/* bytes: op_evidence of a validator that signed twice */
     BFT_FX_ALARM,   /* safety: two certificates for one slot, or a root that differs; stop voting */

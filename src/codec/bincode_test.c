@@ -76,7 +76,8 @@ static void test_utf8(void **state)
 {
     (void)state;
     assert_true(utf8_is_valid((struct span){0}));
-    assert_true(utf8_is_valid(SPAN_LITERAL("plain \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80 \xf4\x8f\xbf\xbf")));
+    assert_true(utf8_is_valid(
+        SPAN_LITERAL("plain \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80 \xf4\x8f\xbf\xbf")));
     assert_false(utf8_is_valid(SPAN_LITERAL("\xc1\xbf")));
     assert_false(utf8_is_valid(SPAN_LITERAL("\xe0\x9f\xbf")));
     assert_false(utf8_is_valid(SPAN_LITERAL("\xed\xa0\x80")));

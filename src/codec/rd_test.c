@@ -16,8 +16,9 @@ static void test_reads_back_what_was_written(void **state)
     wr_bool(&w, true);
     wr_bytes(&w, SPAN_LITERAL("hello"));
     struct span out = wr_done(&w);
-    static const uint8_t want[] = {0xab, 0x34, 0x12, 0xef, 0xbe, 0xad, 0xde, 8, 7, 6, 5, 4, 3, 2, 1, 0x12,
-                                   0x34, 0xde, 0xad, 0xbe, 0xef, 1, 5, 0, 0, 0, 'h', 'e', 'l', 'l', 'o'};
+    static const uint8_t want[] = {0xab, 0x34, 0x12, 0xef, 0xbe, 0xad, 0xde, 8,    7,    6,    5,
+                                   4,    3,    2,    1,    0x12, 0x34, 0xde, 0xad, 0xbe, 0xef, 1,
+                                   5,    0,    0,    0,    'h',  'e',  'l',  'l',  'o'};
     assert_true(span_equal(out, span_of(want, sizeof want)));
 
     struct rd r = rd_init(out);
@@ -53,10 +54,12 @@ static void test_the_first_trouble_stays(void **state)
 static void test_a_count_is_bounded_by_the_bytes_left(void **state)
 {
     (void)state;
-    struct rd r = rd_init(SPAN_LITERAL("\x03\x00\x00\x00" "12345678"));
+    struct rd r = rd_init(SPAN_LITERAL("\x03\x00\x00\x00"
+                                       "12345678"));
     assert_int_equal(rd_count(&r, 10, 4), 0);
     assert_int_equal(r.bad, ERR_MALFORMED);
-    r = rd_init(SPAN_LITERAL("\x02\x00\x00\x00" "12345678"));
+    r = rd_init(SPAN_LITERAL("\x02\x00\x00\x00"
+                             "12345678"));
     assert_int_equal(rd_count(&r, 10, 4), 2);
     r = rd_init(SPAN_LITERAL("\xff\xff\xff\xff"));
     assert_int_equal(rd_count(&r, 10, 1), 0);

@@ -102,7 +102,8 @@ struct ledger_result {
 
 enum err ledger_apply(struct ledger *l, uint64_t seq, struct span payload, struct arena *scratch,
                       struct ledger_result *out);
-void ledger_checkpoint(struct ledger *l, uint64_t seq, uint64_t log_size, const struct hash *log_root);
+void ledger_checkpoint(struct ledger *l, uint64_t seq, uint64_t log_size,
+                       const struct hash *log_root);
 struct hash ledger_root(struct ledger *l);
 
 /* What changed since the last call: for the store's checkpoint.  value.len 0:
@@ -119,7 +120,8 @@ bool ledger_submission(const struct ledger *l, const struct hash *id, struct are
 bool ledger_fate(const struct ledger *l, const struct hash *op, enum reject *reject, uint64_t *seq);
 uint64_t ledger_next_nonce(const struct ledger *l, const struct hotkey *signer);
 bool ledger_candidate(const struct ledger *l, struct arena *scratch, struct state_candidate *out);
-bool ledger_weights(const struct ledger *l, uint64_t epoch, struct arena *scratch, struct weights *out);
+bool ledger_weights(const struct ledger *l, uint64_t epoch, struct arena *scratch,
+                    struct weights *out);
 bool ledger_neuron(const struct ledger *l, const struct hotkey *key, uint16_t *uid);
 
 /* Walk a table in key order: index 0, 1, ... until false. */

@@ -96,7 +96,8 @@ const struct peer_id *p2p_self(const struct p2p *p);
 /* What the driver reports.  conn is the driver's number for a socket: for a
  * dial, the one of the P2P_OUT_DIAL; for an accept, any new one with the high
  * bit set. */
-void p2p_on_accepted(struct p2p *p, uint32_t conn, const struct p2p_endpoint *from, uint64_t now_ms);
+void p2p_on_accepted(struct p2p *p, uint32_t conn, const struct p2p_endpoint *from,
+                     uint64_t now_ms);
 void p2p_on_dialed(struct p2p *p, uint32_t conn, bool ok, uint64_t now_ms);
 void p2p_on_data(struct p2p *p, uint32_t conn, struct span bytes, uint64_t now_ms);
 void p2p_on_written(struct p2p *p, uint32_t conn, size_t bytes, uint64_t now_ms);
@@ -105,7 +106,8 @@ void p2p_on_time(struct p2p *p, uint64_t now_ms);
 uint64_t p2p_wake_at(const struct p2p *p); /* UINT64_MAX: nothing to wait for */
 
 /* Commands. */
-enum err p2p_bootstrap(struct p2p *p, const struct p2p_endpoint *e); /* dialled, and redialled for ever */
+/* p2p_bootstrap: e is dialled, and redialled for ever. */
+enum err p2p_bootstrap(struct p2p *p, const struct p2p_endpoint *e);
 enum err p2p_subscribe(struct p2p *p, const char *topic);
 /* ERR_NOT_FOUND: nobody subscribed (it is kept for IWANT all the same);
  * ERR_TOO_BIG; ERR_FULL. */

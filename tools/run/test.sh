@@ -56,6 +56,8 @@ run_meson() {
 
 group_tidy() {
     setup_build debug || { tally tidy 0 1; return 0; }
+    run_tap tidy tools/tidy build/debug
+    run_tap tidy-rules python3 tools/tidy_test/run.py
     if command -v shellcheck >/dev/null; then
         run_tap shell tools/shell_test
     else
