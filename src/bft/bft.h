@@ -115,7 +115,7 @@ struct bft_event {
 };
 
 enum bft_effect_kind {
-    BFT_FX_PERSIST, /* append bytes (a bft_record) to the journal, durable before SIGNED of this turn */
+    BFT_FX_PERSIST, /* append bytes, a bft_record; durable before any SIGNED of this turn */
     BFT_FX_SIGN,    /* have statement signed; answer with BFT_EV_SIGNED(token) */
     BFT_FX_SEND,    /* bytes (a bft_message) to member to, or to BFT_ALL */
     BFT_FX_REPLY,   /* bytes to the stranger whose MESSAGE is being handled */
