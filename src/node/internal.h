@@ -5,6 +5,7 @@
  *   consensus.c  the effects of the consensus core
  *   execute.c    a decided slot: ledger, log, checkpoint
  *   storage.c    what is loaded at start and written at a checkpoint
+ *   log.c        the network log: memory, store, proofs
  *   signing.c    requests to the signer and when their answers may be used
  *   peers.c      who is who: bindings, routing to members
  *   gossip.c     operations that arrive and leave
@@ -87,8 +88,8 @@ struct snapshot {
     uint64_t seq;
     struct bft_checkpoint_aux aux;
     struct span changes;       /* malloc'd: (u32 key, u32 value, bytes)* */
-    size_t changes_size;       /* room behind changes */
     struct audit_tree tree;
+    struct hash last_leaf;
     bool ends_epoch;
     struct span set;           /* malloc'd: encoded valset from here on */
 };
@@ -111,6 +112,8 @@ struct node {
     struct hash network;
     uint64_t now_ms;
     bool started, in_turn, drift;
+    bool new_set;              /* an epoch ended: bindings and jobs look again */
+    bool pending_changed;      /* tell the core what waits, at the end of the turn */
     uint32_t disk_trouble;
 
     struct arena memory, scratch;
@@ -126,6 +129,8 @@ struct node {
 
     uint64_t appended, flush_asked, flushed; /* journal tickets */
     uint64_t journal_slot;     /* slot at which the present journal file began */
+    bool journal_old;          /* the file before it is still kept */
+    const char *fatal;         /* a stable name; the driver must stop the process */
     struct sign_wait signs[SIGN_WAITS_MAX];
     uint64_t next_token, signer_heard_ms, sign_oldest_ms;
     uint64_t next_nonce;
@@ -138,7 +143,7 @@ struct node {
     struct fetch fetches[FETCHES_MAX];
     struct job jobs[JOBS_MAX];
 
-    struct audit_tree tree;
+    struct audit_tree tree, stored_tree; /* with every entry; as far as the store has it */
     struct hash last_leaf;
     struct snapshot snapshots[SNAPSHOTS_MAX];
     struct recent_slot recent[RECENT_SLOTS_MAX];
@@ -146,8 +151,7 @@ struct node {
     struct recent_entry *entries; /* malloc'd ring, grows within its bound */
     uint32_t entry_count, entry_room;
     uint64_t entry_first;         /* index of entries[0] in the log */
-    struct bft_checkpoint stable; /* the last, with its own memory below */
-    struct span stable_bytes;     /* malloc'd */
+    struct span stable_bytes;     /* malloc'd: the last stable bft_checkpoint */
     uint64_t store_seq;           /* the checkpoint that the store holds */
 
     struct pending_proposal {
@@ -155,8 +159,10 @@ struct node {
         uint64_t view, seq, since_ms;
         bool last;
     } proposal;
+    struct span batch;            /* malloc'd: the payload we proposed last */
     struct span own_ops[8];       /* malloc'd: signed, for our next batch */
     uint32_t own_op_count;
+    struct hash own_subject;      /* what the last of them is about */
 
     struct pending_check {
         bool used;
@@ -194,7 +200,7 @@ enum err execute_append_entry(struct node *n, uint64_t height, uint64_t epoch, s
 /* --- storage.c */
 enum err storage_load(struct node *n);
 void storage_stable(struct node *n, struct span checkpoint);
-void storage_serve(struct node *n, const struct peer_id *to, uint64_t seq);
+void storage_serve(struct node *n, struct peer *to, uint64_t seq);
 bool storage_decided(struct node *n, uint64_t seq, struct span *bytes);
 
 /* --- signing.c */
