@@ -123,6 +123,9 @@ struct node {
     struct ledger *ledger;
     struct chain *chain;
     struct mempool mempool;
+    struct map wanted;         /* subject -> when it was last asked for, in 16 ms */
+    struct hash engine;        /* id of the sandbox engine that our workers run */
+    uint64_t ticked_ms, seen_view, seen_epoch;
 
     struct bft_event follow_ups[FOLLOW_UPS_MAX];
     uint32_t follow_up_first, follow_up_count;
@@ -243,7 +246,9 @@ void actions_tick(struct node *n);
 void actions_salt(const struct node *n, const struct hash *submission, uint8_t salt[32]);
 
 /* --- epochs.c */
+size_t epochs_arena_size(void);
 enum err epochs_open(struct node *n);
+void epochs_close(struct node *n);
 void epochs_tick(struct node *n);
 const struct op_epoch *epochs_expected(struct node *n, const struct op_epoch *proposed,
                                        struct arena *scratch);

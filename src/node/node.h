@@ -39,6 +39,8 @@ struct node_config {
     bool may_vote_now;            /* journal and guard are whole, or both are new at genesis */
     uint64_t stake_min_rao;
     uint32_t mempool_ops, mempool_bytes;
+    uint32_t state_entries_max, state_bytes_max;
+    struct hash engine;           /* what the workers run: sandbox's engine id */
     uint32_t blob_bytes_max;      /* of one blob */
 };
 
@@ -87,6 +89,9 @@ enum node_unready {
     NODE_UNREADY_SIGNER = 32,     /* the key process does not answer */
     NODE_UNREADY_DISK = 64,
 };
+
+/* Not NULL: the process must stop, and why, as a stable name (the disk failed). */
+const char *node_fatal(const struct node *n);
 
 uint32_t node_unready(const struct node *n);
 /* A stable name for one bit, and a sentence that says what to do. */

@@ -1,0 +1,174 @@
+#include "node/internal.h"
+
+#include "sandbox_msg.h"
+
+/* A failed run is repeated after a pause that doubles up to a limit; it is
+ * never turned into a result (EVAL-1). */
+enum { RETRY_MIN_MS = 500, RETRY_MAX_MS = 60000 };
+
+struct job *evaluate_job(struct node *n, const struct hash *submission)
+{
+    for (uint32_t i = 0; i < JOBS_MAX; i++)
+        if (n->jobs[i].used && hash_equal(&n->jobs[i].submission, submission))
+            return &n->jobs[i];
+    return NULL;
+}
+
+static bool still_wanted(struct node *n, const struct hash *id)
+{
+    struct state_submission s;
+    size_t mark = arena_mark(&n->scratch);
+    bool wanted = ledger_submission(n->ledger, id, &n->scratch, &s) &&
+                  (s.phase == SUBMISSION_PHASE_COMMITTING || s.phase == SUBMISSION_PHASE_REVEALING);
+    arena_reset(&n->scratch, mark);
+    return wanted;
+}
+
+/* Open submissions become jobs; jobs whose submission is closed go. */
+static void collect(struct node *n)
+{
+    struct hash id;
+    for (uint32_t i = 0; i < JOBS_MAX; i++)
+        if (n->jobs[i].used && n->jobs[i].phase != JOB_RUNNING &&
+            !still_wanted(n, &n->jobs[i].submission))
+            n->jobs[i] = (struct job){0};
+    uint32_t place = 0;
+    for (uint32_t at = 0; ledger_open_submission_at(n->ledger, at, &id); at++) {
+        if (evaluate_job(n, &id) != NULL)
+            continue;
+        while (place < JOBS_MAX && n->jobs[place].used)
+            place++;
+        if (place == JOBS_MAX)
+            return;
+        n->jobs[place] = (struct job){.used = true, .submission = id};
+    }
+}
+
+static uint32_t running(const struct node *n)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < JOBS_MAX; i++)
+        count += n->jobs[i].used && n->jobs[i].phase == JOB_RUNNING;
+    return count;
+}
+
+/* The two blobs of a job in scratch; false, and asked for, when one is missing. */
+static bool gather(struct node *n, const struct state_challenge *c,
+                   const struct state_submission *s, struct span *module, struct span *blob)
+{
+    struct span bytes;
+    if (node_get_blob(n, &s->blob, &bytes) != ERR_OK) {
+        blobs_want(n, &s->blob, s->size);
+        return false;
+    }
+    *blob = arena_copy(&n->scratch, bytes);
+    if (node_get_blob(n, &c->body.module, &bytes) != ERR_OK) {
+        blobs_want(n, &c->body.module, c->body.module_size);
+        return false;
+    }
+    *module = arena_copy(&n->scratch, bytes);
+    return blob->ptr != NULL && module->ptr != NULL;
+}
+
+static void start(struct node *n, struct job *j)
+{
+    struct state_submission s;
+    struct state_challenge c;
+    struct span module, blob;
+    if (!ledger_submission(n->ledger, &j->submission, &n->scratch, &s) ||
+        !ledger_challenge(n->ledger, &s.challenge, &n->scratch, &c) ||
+        !gather(n, &c, &s, &module, &blob))
+        return;
+    struct sandbox_job job;
+    j->token = ++n->next_token;
+    eval_job(&c, &s, module, blob, j->token, &job);
+    size_t size = SANDBOX_JOB_SIZE_MIN + module.len + blob.len + (1 << 20);
+    struct room room = {arena_alloc(&n->scratch, size), size};
+    struct span bytes = {0};
+    if (room.ptr != NULL)
+        bytes = sandbox_job_encode(&job, room);
+    if (bytes.ptr == NULL) {
+        trace_hash(trace_add(&n->trace, TRACE_ERROR, "evaluation.too_big"), "submission",
+                   &j->submission);
+        j->retry_ms = time_add(n->now_ms, RETRY_MAX_MS);
+        return;
+    }
+    j->phase = JOB_RUNNING;
+    n->world.evaluate(n->world.ctx, j->token, bytes, c.body.policy.wall_ms);
+}
+
+void evaluate_tick(struct node *n)
+{
+    if (!node_is_member(n) || n->drift)
+        return;
+    collect(n);
+    for (uint32_t i = 0; i < JOBS_MAX && running(n) < n->config.evaluation_slots; i++) {
+        struct job *j = &n->jobs[i];
+        if (!j->used || j->phase != JOB_WAITING || n->now_ms < j->retry_ms)
+            continue;
+        size_t mark = arena_mark(&n->scratch);
+        start(n, j);
+        arena_reset(&n->scratch, mark);
+    }
+}
+
+static void failed(struct node *n, struct job *j, const char *why)
+{
+    uint64_t pause = (uint64_t)RETRY_MIN_MS << min_u64(j->failures, 7);
+    j->failures++;
+    j->phase = JOB_WAITING;
+    j->retry_ms = time_add(n->now_ms, min_u64(pause, RETRY_MAX_MS));
+    struct trace_event *t = trace_add(&n->trace, TRACE_WARN, "evaluation.infra");
+    trace_hash(t, "submission", &j->submission);
+    trace_word(t, "why", why);
+    trace_u64(t, "failures", j->failures);
+}
+
+static void succeeded(struct node *n, struct job *j, const struct sandbox_result *r)
+{
+    struct state_submission s;
+    struct state_challenge c;
+    struct span blob;
+    if (!ledger_submission(n->ledger, &j->submission, &n->scratch, &s) ||
+        !ledger_challenge(n->ledger, &s.challenge, &n->scratch, &c) ||
+        node_get_blob(n, &s.blob, &blob) != ERR_OK) {
+        *j = (struct job){0}; /* Closed while it ran. */
+        return;
+    }
+    if (eval_attest(&c, &s, r, &n->engine, blob, &j->attestation) != ERR_OK) {
+        failed(n, j, "infra");
+        return;
+    }
+    j->phase = JOB_DONE;
+    j->gas = r->gas;
+    j->memory = r->memory;
+    struct trace_event *t = trace_add(&n->trace, TRACE_INFO, "evaluation.done");
+    trace_hash(t, "submission", &j->submission);
+    trace_word(t, "outcome", outcome_name(r->outcome));
+    trace_u64(t, "score", r->score);
+    trace_u64(t, "gas", r->gas);
+    trace_u64(t, "memory", r->memory);
+    actions_tick(n);
+}
+
+void node_on_evaluated(struct node *n, uint64_t token, struct span bytes, uint64_t now_ms)
+{
+    n->now_ms = max_u64(n->now_ms, now_ms);
+    struct job *j = NULL;
+    for (uint32_t i = 0; i < JOBS_MAX; i++)
+        if (n->jobs[i].used && n->jobs[i].phase == JOB_RUNNING && n->jobs[i].token == token)
+            j = &n->jobs[i];
+    if (j == NULL)
+        return;
+    size_t mark = arena_mark(&n->scratch);
+    struct sandbox_answer answer;
+    if (bytes.len == 0)
+        failed(n, j, "worker_died");
+    else if (sandbox_answer_decode(bytes, &n->scratch, &answer) != ERR_OK ||
+             answer.tag != SANDBOX_ANSWER_RESULT || answer.result.token != token)
+        failed(n, j, "worker_garbled");
+    else
+        succeeded(n, j, &answer.result);
+    arena_reset(&n->scratch, mark);
+    evaluate_tick(n);
+}
