@@ -207,7 +207,7 @@ static void on_sign(struct node *n, const struct bft_effect *fx)
                 .statement = fx->statement}};
     struct sign_wait *w = signing_ask(n, SIGN_BFT, &body);
     if (w != NULL) {
-        w->bft_token = fx->token;
+        w->context = fx->token;
         return;
     }
     struct bft_event ev = {.kind = BFT_EV_SIGNED, .token = fx->token, .ok = false};

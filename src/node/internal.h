@@ -50,7 +50,7 @@ struct sign_wait {
     bool used, sent, replied;
     enum sign_purpose purpose;
     uint64_t token;            /* ours */
-    uint64_t bft_token;        /* SIGN_BFT */
+    uint64_t context;          /* SIGN_BFT, SIGN_EXTRINSIC: the token of who asked */
     uint64_t ticket;           /* the journal records that must be durable first */
     bool with_proposal;        /* SIGN_OP: for our next batch, not for gossip */
     struct hash subject;       /* SIGN_OP: what it is about; one at a time */
@@ -175,14 +175,19 @@ struct node {
     } checks[4];
 
     struct epochs {
-        bool chain_up, genesis_ok;
-        uint64_t finalized, finalized_ms;
+        bool chain_up, end_wanted;    /* a boundary later than our set's block is final */
+        bool reading, commit_reveal;
+        uint64_t finalized, finalized_ms, read_ms, read_block, boundary_wanted;
         struct hash finalized_hash;
-        bool end_wanted;          /* a boundary later than our set's block is final */
-        struct span next[4];      /* malloc'd: encoded op_epoch for recent boundaries */
+        struct span next[4];          /* malloc'd: encoded op_epoch for recent boundaries */
+        uint64_t next_block[4];
         uint32_t next_count;
-        uint64_t weights_epoch;   /* submitted for this epoch */
-        uint64_t seal_epoch;
+        uint64_t weights_version;
+        bool weights_busy, anchor_busy;
+        uint64_t weights_wanted, weights_ms, weights_epoch; /* wanted: epoch + 1; 0: none */
+        uint64_t weights_confirmed_epoch, weights_confirmed_block;
+        uint64_t anchor_wanted, anchor_ms;
+        struct hash last_anchor;
     } epochs;
 };
 
@@ -255,6 +260,7 @@ const struct op_epoch *epochs_expected(struct node *n, const struct op_epoch *pr
 const struct op_epoch *epochs_next(struct node *n, struct arena *scratch);
 void epochs_on_weights(struct node *n, uint64_t epoch);
 void epochs_on_seal(struct node *n, uint64_t epoch);
+void epochs_drain(struct node *n);
 void epochs_extrinsic_signed(struct node *n, struct sign_wait *w);
 
 /* Owned copies: the node's only use of the heap after start; every holder

@@ -38,7 +38,7 @@ static enum err open_cores(struct node *n)
     const struct node_config *c = &n->config;
     struct bft_config bft = {.network = n->network, .self = c->self, .verifier = c->verifier,
                              .timeout_ms = c->view_timeout_ms, .status_ms = c->status_ms,
-                             .seed = c->seed, .may_vote_now = c->may_vote_now};
+                             .seed = c->seed, .vote_after_block = c->store_is_whole ? 0 : UINT64_MAX};
     struct ledger_config ledger = {.network = n->network, .verifier = c->verifier,
                                    .entries_max = c->state_entries_max,
                                    .state_bytes_max = c->state_bytes_max};
@@ -136,7 +136,7 @@ void node_start(struct node *n, uint64_t now_ms)
     n->started = true;
     struct bft_event ev = {.kind = BFT_EV_START};
     consensus_step(n, &ev);
-    n->world.chain_open(n->world.ctx);
+    epochs_tick(n);
     struct trace_event *t = trace_add(&n->trace, TRACE_INFO, "node.started");
     trace_hash(t, "network", &n->network);
     trace_u64(t, "epoch", ledger_epoch(n->ledger));
@@ -270,7 +270,7 @@ uint32_t node_unready(const struct node *n)
         why |= NODE_UNREADY_STARTING;
     if (!info.has_quorum)
         why |= NODE_UNREADY_NO_QUORUM;
-    if (info.behind)
+    if (info.network_executed > info.executed + BFT_WINDOW)
         why |= NODE_UNREADY_CATCHING_UP;
     if (n->now_ms >= time_add(n->epochs.finalized_ms, CHAIN_SILENT_MS) || !n->epochs.chain_up)
         why |= NODE_UNREADY_CHAIN;

@@ -33,10 +33,11 @@ struct node_config {
     uint64_t seed;
     struct verifier verifier;
     struct db *db;
+    uint32_t chain_endpoints;     /* how many the world can dial */
     uint32_t view_timeout_ms, status_ms;
     uint32_t evaluation_slots;
     bool approve_all;             /* approve every challenge the owner registers */
-    bool may_vote_now;            /* journal and guard are whole, or both are new at genesis */
+    bool store_is_whole;          /* false: new, restored or damaged; sign only in a later epoch */
     uint64_t stake_min_rao;
     uint32_t mempool_ops, mempool_bytes;
     uint32_t state_entries_max, state_bytes_max;
@@ -66,7 +67,7 @@ void node_on_signed(struct node *n, struct span reply, uint64_t now_ms);
 void node_on_evaluated(struct node *n, uint64_t token, struct span answer, uint64_t now_ms);
 void node_on_chain_up(struct node *n, uint64_t now_ms);
 void node_on_chain_text(struct node *n, struct span text, uint64_t now_ms);
-void node_on_chain_down(struct node *n, const char *why, uint64_t now_ms);
+void node_on_chain_down(struct node *n, uint64_t now_ms);
 
 /* The end of a turn: timers, signing requests, one flush, cleared scratch. */
 void node_turn(struct node *n, uint64_t now_ms);

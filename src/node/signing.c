@@ -76,7 +76,7 @@ static void deliver(struct node *n, struct sign_wait *w)
     }
     switch (w->purpose) {
     case SIGN_BFT: {
-        struct bft_event ev = {.kind = BFT_EV_SIGNED, .token = w->bft_token, .ok = ok,
+        struct bft_event ev = {.kind = BFT_EV_SIGNED, .token = w->context, .ok = ok,
                                .signature = w->reply.signature};
         node_follow_up(n, &ev);
         break;

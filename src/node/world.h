@@ -36,7 +36,7 @@ struct world {
     void (*evaluate)(void *ctx, uint64_t token, struct span job, uint32_t wall_ms);
 
     /* A text frame to the chain endpoint; frames come by node_on_chain_text. */
-    void (*chain_open)(void *ctx);
+    void (*chain_open)(void *ctx, uint32_t endpoint);
     void (*chain_send)(void *ctx, struct span text);
     void (*chain_close)(void *ctx);
 };

@@ -1,0 +1,369 @@
+#include "node/internal.h"
+
+#include "codec/wr.h"
+#include "epoch/epoch.h"
+
+enum {
+    READ_AGAIN_MS = 2000,
+    SUBMIT_AGAIN_MS = 6000,
+    TOKEN_WEIGHTS = 1,
+    TOKEN_ANCHOR = 2,
+    TOKEN_LATEST = 1,
+    TOKEN_BOUNDARY = 2,
+    ANCHOR_SIZE = 4 + 8 + 8 + 3 * HASH_SIZE,
+};
+
+static struct chain_config config_of(const struct node *n)
+{
+    struct chain_config c;
+    chain_config_default(&c);
+    c.has_genesis = true;
+    c.genesis = n->genesis.chain_genesis;
+    c.netuid = n->genesis.netuid;
+    c.hotkey = n->config.self;
+    c.has_hotkey = !hash_is_zero((const struct hash *)(const void *)&c.hotkey);
+    c.endpoint_count = n->config.chain_endpoints;
+    c.seed = n->config.seed;
+    return c;
+}
+
+size_t epochs_arena_size(void)
+{
+    struct chain_config c;
+    chain_config_default(&c);
+    return chain_arena_size(&c);
+}
+
+enum err epochs_open(struct node *n)
+{
+    struct chain_config c = config_of(n);
+    return chain_init(&n->chain, &n->memory, &c, n->now_ms);
+}
+
+void epochs_close(struct node *n)
+{
+    for (uint32_t i = 0; i < n->epochs.next_count; i++)
+        bytes_drop(&n->epochs.next[i]);
+    n->epochs.next_count = 0;
+}
+
+/* --- the next set */
+
+static bool is_known(struct node *n, uint64_t block)
+{
+    for (uint32_t i = 0; i < n->epochs.next_count; i++)
+        if (n->epochs.next_block[i] == block)
+            return true;
+    return false;
+}
+
+/* The metagraph at an epoch boundary, as the operation that would hand over to
+ * its set.  Every validator that reads the same block makes the same bytes. */
+static void add_candidate(struct node *n, const struct chain_metagraph *m)
+{
+    size_t mark = arena_mark(&n->scratch);
+    struct op_epoch op;
+    enum err e = epochs_derive(m, ledger_epoch(n->ledger) + 1, n->config.stake_min_rao, &n->scratch,
+                               &op);
+    if (e != ERR_OK) {
+        trace_word(trace_add(&n->trace, TRACE_WARN, "epoch.no_set"), "why", err_name(e));
+        arena_reset(&n->scratch, mark);
+        return;
+    }
+    struct room room = {arena_alloc(&n->scratch, OP_EPOCH_SIZE_MAX), OP_EPOCH_SIZE_MAX};
+    assert(room.ptr != NULL);
+    if (n->epochs.next_count == COUNT_OF(n->epochs.next)) {
+        bytes_drop(&n->epochs.next[0]);
+        memmove(&n->epochs.next[0], &n->epochs.next[1], sizeof n->epochs.next - sizeof n->epochs.next[0]);
+        memmove(&n->epochs.next_block[0], &n->epochs.next_block[1],
+                sizeof n->epochs.next_block - sizeof n->epochs.next_block[0]);
+        n->epochs.next_count--;
+    }
+    n->epochs.next_block[n->epochs.next_count] = m->block;
+    n->epochs.next[n->epochs.next_count++] = bytes_keep(op_epoch_encode(&op, room));
+    arena_reset(&n->scratch, mark);
+    consensus_recheck(n);
+}
+
+/* The newest boundary that is later than our set's; NULL: none yet. */
+const struct op_epoch *epochs_next(struct node *n, struct arena *scratch)
+{
+    uint64_t ours = ledger_valset(n->ledger)->chain_block;
+    for (uint32_t i = n->epochs.next_count; i > 0; i--) {
+        if (n->epochs.next_block[i - 1] <= ours)
+            continue;
+        struct op_epoch *op = arena_alloc(scratch, sizeof *op);
+        if (op == NULL || op_epoch_decode(n->epochs.next[i - 1], scratch, op) != ERR_OK)
+            return NULL;
+        op->next.epoch = ledger_epoch(n->ledger) + 1;
+        return op;
+    }
+    return NULL;
+}
+
+/* What a proposal that names a block must be, or NULL while we have not read
+ * that block ourselves; it is then read. */
+const struct op_epoch *epochs_expected(struct node *n, const struct op_epoch *proposed,
+                                       struct arena *scratch)
+{
+    for (uint32_t i = 0; i < n->epochs.next_count; i++) {
+        if (n->epochs.next_block[i] != proposed->next.chain_block)
+            continue;
+        struct op_epoch *op = arena_alloc(scratch, sizeof *op);
+        if (op == NULL || op_epoch_decode(n->epochs.next[i], scratch, op) != ERR_OK)
+            return NULL;
+        op->next.epoch = ledger_epoch(n->ledger) + 1;
+        return op;
+    }
+    if (proposed->next.chain_block <= n->epochs.finalized)
+        n->epochs.boundary_wanted = proposed->next.chain_block;
+    return NULL;
+}
+
+static void on_metagraph(struct node *n, const struct chain_out *out)
+{
+    const struct chain_metagraph *m = out->metagraph;
+    n->epochs.reading = false;
+    if (m == NULL)
+        return;
+    n->epochs.commit_reveal = m->commit_reveal;
+    n->epochs.weights_version = m->weights_version;
+    if (out->token == TOKEN_BOUNDARY) {
+        n->epochs.boundary_wanted = 0;
+        if (m->last_epoch_block == m->block && !is_known(n, m->block))
+            add_candidate(n, m);
+        return;
+    }
+    uint64_t ours = ledger_valset(n->ledger)->chain_block;
+    if (m->last_epoch_block > ours && !is_known(n, m->last_epoch_block))
+        n->epochs.boundary_wanted = m->last_epoch_block;
+}
+
+static void read_chain(struct node *n)
+{
+    struct epochs *e = &n->epochs;
+    if (e->reading || !chain_is_ready(n->chain))
+        return;
+    enum err r;
+    if (e->boundary_wanted != 0)
+        r = chain_read_metagraph_at(n->chain, TOKEN_BOUNDARY, e->boundary_wanted, n->now_ms);
+    else if (n->now_ms >= time_add(e->read_ms, READ_AGAIN_MS) && e->finalized > e->read_block)
+        r = chain_read_metagraph(n->chain, TOKEN_LATEST, n->now_ms);
+    else
+        return;
+    e->reading = r == ERR_OK;
+    e->read_ms = n->now_ms;
+    e->read_block = e->finalized;
+}
+
+static void look_for_the_end(struct node *n)
+{
+    size_t mark = arena_mark(&n->scratch);
+    bool wanted = epochs_next(n, &n->scratch) != NULL;
+    arena_reset(&n->scratch, mark);
+    if (wanted == n->epochs.end_wanted)
+        return;
+    n->epochs.end_wanted = wanted;
+    n->pending_changed = true;
+}
+
+/* --- weights and anchors */
+
+void epochs_on_weights(struct node *n, uint64_t epoch)
+{
+    n->epochs.weights_wanted = epoch + 1; /* 0: none */
+    n->epochs.weights_ms = 0;
+}
+
+void epochs_on_seal(struct node *n, uint64_t epoch)
+{
+    n->epochs.anchor_wanted = epoch + 1;
+    n->epochs.anchor_ms = 0;
+}
+
+static void submit_weights(struct node *n)
+{
+    struct epochs *e = &n->epochs;
+    if (e->weights_wanted == 0 || e->weights_busy || n->now_ms < e->weights_ms)
+        return;
+    struct weights w;
+    if (!ledger_weights(n->ledger, e->weights_wanted - 1, &n->scratch, &w) || w.entries_count == 0) {
+        e->weights_wanted = 0;
+        return;
+    }
+    uint16_t *uids = arena_array(&n->scratch, w.entries_count, sizeof *uids);
+    uint16_t *values = arena_array(&n->scratch, w.entries_count, sizeof *values);
+    assert(uids != NULL && values != NULL);
+    for (uint32_t i = 0; i < w.entries_count; i++) {
+        uids[i] = w.entries[i].uid;
+        values[i] = w.entries[i].value;
+    }
+    struct chain_action action = {.kind = CHAIN_SET_WEIGHTS,
+                                  .weights = {.netuid = n->genesis.netuid,
+                                              .uids = uids,
+                                              .values = values,
+                                              .count = w.entries_count,
+                                              .version_key = e->weights_version}};
+    e->weights_busy = chain_submit(n->chain, TOKEN_WEIGHTS, &action, n->now_ms) == ERR_OK;
+    e->weights_ms = time_add(n->now_ms, SUBMIT_AGAIN_MS);
+    e->weights_epoch = e->weights_wanted - 1;
+}
+
+/* docs/audit.md: "PAL1", epoch, log size, log root, SHA-256 of the certificate
+ * and of the anchor before it. */
+static void submit_anchor(struct node *n)
+{
+    struct epochs *e = &n->epochs;
+    struct state_candidate c;
+    if (e->anchor_wanted == 0 || e->anchor_busy || n->now_ms < e->anchor_ms ||
+        !ledger_candidate(n->ledger, &n->scratch, &c))
+        return;
+    uint8_t memory[ANCHOR_SIZE];
+    struct hash cert = hash_sha256(n->stable_bytes);
+    struct wr w = wr_init((struct room){memory, sizeof memory});
+    wr_raw(&w, SPAN_LITERAL("PAL1"));
+    wr_u64(&w, e->anchor_wanted - 1);
+    wr_u64(&w, c.log_size);
+    wr_raw(&w, hash_span(&c.log_root));
+    wr_raw(&w, hash_span(&cert));
+    wr_raw(&w, hash_span(&e->last_anchor));
+    struct chain_action action = {.kind = CHAIN_SET_COMMITMENT,
+                                  .weights = {.netuid = n->genesis.netuid},
+                                  .commitment = wr_done(&w)};
+    e->anchor_busy = chain_submit(n->chain, TOKEN_ANCHOR, &action, n->now_ms) == ERR_OK;
+    e->anchor_ms = time_add(n->now_ms, SUBMIT_AGAIN_MS);
+    if (e->anchor_busy)
+        e->last_anchor = hash_sha256(wr_done(&w));
+}
+
+static void on_result(struct node *n, const struct chain_out *out)
+{
+    bool weights = out->token == TOKEN_WEIGHTS, ok = out->outcome == CHAIN_CONFIRMED;
+    struct epochs *e = &n->epochs;
+    struct trace_event *t =
+        trace_add(&n->trace, ok ? TRACE_INFO : TRACE_WARN,
+                  weights ? (ok ? "weights.confirmed" : "weights.not_confirmed")
+                          : (ok ? "anchor.confirmed" : "anchor.not_confirmed"));
+    trace_word(t, "outcome", chain_outcome_name(out->outcome));
+    trace_u64(t, "block", out->block);
+    if (weights) {
+        trace_u64(t, "epoch", e->weights_epoch);
+        e->weights_busy = false;
+        if (ok && e->weights_wanted == e->weights_epoch + 1)
+            e->weights_wanted = 0;
+        if (ok) {
+            e->weights_confirmed_epoch = e->weights_epoch;
+            e->weights_confirmed_block = out->block;
+        }
+    } else {
+        e->anchor_busy = false;
+        if (ok)
+            e->anchor_wanted = 0;
+    }
+}
+
+static void on_sign(struct node *n, const struct chain_out *out)
+{
+    struct signer_request_body body = {
+        .tag = SIGNER_REQUEST_BODY_EXTRINSIC,
+        .extrinsic = {.call = out->call, .extra = out->extra, .implicit = out->implicit}};
+    struct sign_wait *w = signing_ask(n, SIGN_EXTRINSIC, &body);
+    if (w != NULL)
+        w->context = out->token;
+    else
+        chain_sign_refused(n->chain, out->token, n->now_ms);
+}
+
+void epochs_extrinsic_signed(struct node *n, struct sign_wait *w)
+{
+    if (w->reply.verdict == SIGNER_VERDICT_SIGNED)
+        chain_signed(n->chain, w->context, &w->reply.signature, n->now_ms);
+    else
+        chain_sign_refused(n->chain, w->context, n->now_ms);
+    epochs_drain(n);
+}
+
+/* --- the client's outputs */
+
+static void on_out(struct node *n, const struct chain_out *out)
+{
+    struct epochs *e = &n->epochs;
+    switch (out->kind) {
+    case CHAIN_OUT_DIAL:
+        n->world.chain_open(n->world.ctx, out->endpoint);
+        break;
+    case CHAIN_OUT_SEND:
+        n->world.chain_send(n->world.ctx, out->text);
+        break;
+    case CHAIN_OUT_CLOSE:
+        n->world.chain_close(n->world.ctx);
+        break;
+    case CHAIN_OUT_READY:
+        e->chain_up = true;
+        trace_u64(trace_add(&n->trace, TRACE_INFO, "chain.ready"), "spec", out->spec_version);
+        break;
+    case CHAIN_OUT_DOWN:
+        e->chain_up = e->reading = false;
+        trace_word(trace_add(&n->trace, TRACE_WARN, "chain.down"), "why", chain_why_name(out->why));
+        break;
+    case CHAIN_OUT_HEAD:
+        if (e->finalized == 0)
+            bft_vote_after_block(n->bft, out->block);
+        e->finalized = out->block;
+        e->finalized_hash = out->block_hash;
+        e->finalized_ms = n->now_ms;
+        break;
+    case CHAIN_OUT_METAGRAPH:
+        on_metagraph(n, out);
+        break;
+    case CHAIN_OUT_SIGN:
+        on_sign(n, out);
+        break;
+    case CHAIN_OUT_RESULT:
+        on_result(n, out);
+        break;
+    }
+}
+
+void epochs_drain(struct node *n)
+{
+    struct chain_out out;
+    while (chain_poll(n->chain, &out))
+        on_out(n, &out);
+}
+
+void epochs_tick(struct node *n)
+{
+    size_t mark = arena_mark(&n->scratch);
+    chain_on_time(n->chain, n->now_ms);
+    epochs_drain(n);
+    read_chain(n);
+    look_for_the_end(n);
+    if (node_is_member(n) && chain_is_ready(n->chain)) {
+        submit_weights(n);
+        submit_anchor(n);
+    }
+    epochs_drain(n);
+    arena_reset(&n->scratch, mark);
+}
+
+void node_on_chain_up(struct node *n, uint64_t now_ms)
+{
+    n->now_ms = max_u64(n->now_ms, now_ms);
+    chain_on_connected(n->chain, n->now_ms);
+    epochs_drain(n);
+}
+
+void node_on_chain_text(struct node *n, struct span text, uint64_t now_ms)
+{
+    n->now_ms = max_u64(n->now_ms, now_ms);
+    chain_on_text(n->chain, text, n->now_ms);
+    epochs_drain(n);
+}
+
+void node_on_chain_down(struct node *n, uint64_t now_ms)
+{
+    n->now_ms = max_u64(n->now_ms, now_ms);
+    chain_on_disconnected(n->chain, n->now_ms);
+    epochs_drain(n);
+}
