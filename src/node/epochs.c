@@ -307,7 +307,7 @@ static void on_out(struct node *n, const struct chain_out *out)
         trace_word(trace_add(&n->trace, TRACE_WARN, "chain.down"), "why", chain_why_name(out->why));
         break;
     case CHAIN_OUT_HEAD:
-        if (e->finalized == 0)
+        if (e->finalized == 0 && !n->config.store_is_whole)
             bft_vote_after_block(n->bft, out->block);
         e->finalized = out->block;
         e->finalized_hash = out->block_hash;
