@@ -124,6 +124,18 @@ bool ledger_weights(const struct ledger *l, uint64_t epoch, struct arena *scratc
                     struct weights *out);
 bool ledger_neuron(const struct ledger *l, const struct hotkey *key, uint16_t *uid);
 
+/* The present epoch: its set, and whether WEIGHTS and SEAL are decided. */
+bool ledger_epoch_state(const struct ledger *l, struct arena *scratch, struct state_epoch *out);
+bool ledger_has_approved(const struct ledger *l, const struct hash *challenge,
+                         const struct hotkey *validator);
+struct hash ledger_matrix_hash(const struct weights *w, struct arena *scratch);
+/* Whether a batch holds an EPOCH operation, and which: what the caller must read
+ * from the chain before ledger_check_batch. */
+bool ledger_batch_epoch(struct span payload, struct arena *scratch, struct op_epoch *out);
+
+/* The index-th submission that is committing or revealing, oldest first. */
+bool ledger_open_submission_at(const struct ledger *l, uint32_t index, struct hash *id);
+
 /* Walk a table in key order: index 0, 1, ... until false. */
 bool ledger_challenge_at(const struct ledger *l, uint32_t index, struct hash *id);
 bool ledger_submission_at(const struct ledger *l, uint32_t index, struct hash *id);
