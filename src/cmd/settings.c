@@ -147,6 +147,7 @@ static void read_flags(struct reading *r, int argc, char **argv, const char **co
         uint32_t at = strcmp(name, "config") == 0 ? 0 : index_of(r->s, name);
         if (at == UINT32_MAX) {
             unknown(r, arg, name);
+            i += value == NULL && i + 1 < argc && strncmp(argv[i + 1], "--", 2) != 0;
             continue;
         }
         bool is_flag = strcmp(name, "config") != 0 && r->s->table[at].kind == SETTING_BOOL;

@@ -110,7 +110,7 @@ static void on_exit_closed(uv_handle_t *handle)
         uv_timer_start(&c->timer, on_restart, c->config.restart_ms, 0);
 }
 
-static void on_exit(uv_process_t *process, int64_t status, int signal)
+static void on_ended(uv_process_t *process, int64_t status, int signal)
 {
     struct child *c = process->data;
     c->running = false;
@@ -130,7 +130,7 @@ static int spawn(struct child *c, int fd)
         {.flags = UV_INHERIT_FD, .data.fd = 2},
         {.flags = UV_INHERIT_FD, .data.fd = fd},
     };
-    uv_process_options_t options = {.exit_cb = on_exit,
+    uv_process_options_t options = {.exit_cb = on_ended,
                                     .file = c->config.program,
                                     .args = (char **)(uintptr_t)c->config.args,
                                     .env = (char **)(uintptr_t)c->config.env,
@@ -191,7 +191,7 @@ enum err child_open(struct child **out, uv_loop_t *loop, const struct child_conf
 
 static void on_write_done(uv_write_t *req, int status)
 {
-    (void)status; /* on_exit follows a broken pipe. */
+    (void)status; /* on_ended follows a broken pipe. */
     free(req);
 }
 
@@ -213,7 +213,7 @@ void child_send(struct child *c, struct span frame)
         return;
     }
     if (sent > 0)
-        buf = uv_buf_init(buf.base + sent, buf.len - (unsigned)sent);
+        buf = uv_buf_init(buf.base + sent, (unsigned)buf.len - (unsigned)sent);
     if (uv_write(&w->req, (uv_stream_t *)&c->pipe, &buf, 1, on_write_done) < 0)
         free(w);
 }

@@ -1,0 +1,85 @@
+#include "cmd/settings.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/test.h"
+
+static const struct setting table[] = {
+    {"data_dir", SETTING_TEXT, NULL, 0, 0, NULL, "where everything is kept"},
+    {"slots", SETTING_NUMBER, "2", 1, 64, NULL, "evaluations at a time"},
+    {"approve_all", SETTING_BOOL, "false", 0, 0, NULL, "approve every challenge"},
+    {"log_format", SETTING_CHOICE, "text", 0, 0, "text json", "of the log"},
+    {"peers", SETTING_LIST, "", 0, 0, NULL, "addresses to dial"},
+};
+
+/* What settings_read prints goes to a file that the test reads back. */
+static char printed[4096];
+
+static bool read_settings(struct settings *s, int argc, char **argv)
+{
+    char path[] = "/tmp/platform-settings-XXXXXX";
+    int saved = dup(2), fd = mkstemp(path);
+    assert_true(fd >= 0);
+    fflush(stderr);
+    dup2(fd, 2);
+    bool help, ok = settings_read(s, table, COUNT_OF(table), argc, argv, &help);
+    fflush(stderr);
+    dup2(saved, 2);
+    close(saved);
+    ssize_t n = pread(fd, printed, sizeof printed - 1, 0);
+    printed[n < 0 ? 0 : n] = '\0';
+    close(fd);
+    unlink(path);
+    return ok;
+}
+
+static void test_flags_win_over_environment_over_file(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/platform-ini-XXXXXX";
+    int fd = mkstemp(path);
+    const char *text = "slots = 3\nlog_format = json\npeers = a, b\ndata_dir = /file\n";
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    setenv("PLATFORM_SLOTS", "5", 1);
+    setenv("PLATFORM_LOG_FORMAT", "text", 1);
+    char *argv[] = {"p", "--config", path, "--slots=7", "--approve-all", NULL};
+    struct settings s;
+    assert_true(read_settings(&s, 5, argv));
+    assert_int_equal(settings_number(&s, "slots"), 7);
+    assert_string_equal(settings_text(&s, "log_format"), "text");
+    assert_string_equal(settings_text(&s, "data_dir"), "/file");
+    assert_true(settings_bool(&s, "approve_all"));
+    char *items[SETTING_LIST_MAX];
+    assert_int_equal(settings_list(&s, "peers", items), 2);
+    assert_string_equal(items[1], "b");
+    settings_free(&s);
+    unsetenv("PLATFORM_SLOTS");
+    unsetenv("PLATFORM_LOG_FORMAT");
+    unlink(path);
+}
+
+static void test_every_error_is_reported_at_once(void **state)
+{
+    (void)state;
+    char *argv[] = {"p", "--slots", "65", "--log-format", "xml", "--approve_al", "true", NULL};
+    struct settings s;
+    assert_false(read_settings(&s, 7, argv));
+    assert_non_null(strstr(printed, "slots = '65'"));
+    assert_non_null(strstr(printed, "from 1 to 64"));
+    assert_non_null(strstr(printed, "one of: text json"));
+    assert_non_null(strstr(printed, "nearest is 'approve_all'"));
+    assert_non_null(strstr(printed, "data_dir is required"));
+    assert_non_null(strstr(printed, "4 settings are wrong"));
+    settings_free(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest all[] = {
+        cmocka_unit_test(test_flags_win_over_environment_over_file),
+        cmocka_unit_test(test_every_error_is_reported_at_once),
+    };
+    return cmocka_run_group_tests_name("settings", all, NULL, NULL);
+}
