@@ -56,7 +56,7 @@ static void answer_refusal(struct worker *w, const struct sandbox_job *job,
 
 static void refuse_local(struct worker *w, const struct sandbox_job *job, const char *why)
 {
-    struct sandbox_verdict v = {.outcome = OUTCOME_infra, .detail_size = (uint32_t)strlen(why)};
+    struct sandbox_verdict v = {.outcome = OUTCOME_INFRA, .detail_size = (uint32_t)strlen(why)};
     memcpy(v.detail, why, v.detail_size);
     answer_refusal(w, job, &v);
 }
@@ -93,12 +93,12 @@ static bool want_module(struct worker *w, const struct sandbox_job *job)
     sandbox_inspect(job->module, &w->turn, &facts, &verdict);
     struct span artifact = {0};
     struct room frame = w->answer;
-    if (verdict.outcome == OUTCOME_ok &&
+    if (verdict.outcome == OUTCOME_OK &&
         warden_compile(&w->warden, job->module, frame, &artifact, &verdict) != ERR_OK) {
         refuse_local(w, job, "the compiler's warden is gone");
         leave(1);
     }
-    if (verdict.outcome != OUTCOME_ok) {
+    if (verdict.outcome != OUTCOME_OK) {
         answer_refusal(w, job, &verdict);
         return false;
     }
@@ -117,7 +117,7 @@ static void serve(struct worker *w, const struct sandbox_job *job)
     struct sandbox_verdict verdict;
     struct sandbox_answer a = {.tag = SANDBOX_ANSWER_RESULT};
     sandbox_policy_check(&job->policy, &verdict);
-    if (verdict.outcome != OUTCOME_ok) {
+    if (verdict.outcome != OUTCOME_OK) {
         answer_refusal(w, job, &verdict);
         return;
     }
@@ -128,7 +128,7 @@ static void serve(struct worker *w, const struct sandbox_job *job)
     if (!want_module(w, job))
         return;
     sandbox_admit(engine_has(w->engine, &job->module_id), &job->policy, &verdict);
-    if (verdict.outcome != OUTCOME_ok) {
+    if (verdict.outcome != OUTCOME_OK) {
         answer_refusal(w, job, &verdict);
         return;
     }

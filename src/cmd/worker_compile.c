@@ -47,7 +47,7 @@ static size_t answer_for(enum err e, int ended, struct room room)
         snprintf(text, sizeof text, "the compiled module is over %d bytes", SANDBOX_ARTIFACT_MAX);
     else
         snprintf(text, sizeof text, "the compiler ended with signal %d", ended);
-    wr_u8(&w, OUTCOME_infra);
+    wr_u8(&w, OUTCOME_INFRA);
     wr_bytes(&w, span_of(text, strlen(text)));
     return w.used;
 }

@@ -15,7 +15,7 @@ struct policy sandbox_policy_default(void)
         .log_bytes = 16 << 10,
         .host_functions = POLICY_HOST_LOG | POLICY_HOST_TIME | POLICY_HOST_SEED |
                           POLICY_HOST_CONSENSUS | POLICY_HOST_STORAGE,
-        .join = POLICY_JOIN_deterministic,
+        .join = POLICY_JOIN_DETERMINISTIC,
         .reveal_after = 64,
     };
 }
@@ -24,7 +24,7 @@ static bool within(struct sandbox_verdict *v, const char *label, uint64_t n, uin
 {
     if (n >= min && n <= max)
         return true;
-    verdict_set(v, OUTCOME_policy, "the policy's ");
+    verdict_set(v, OUTCOME_POLICY, "the policy's ");
     verdict_text(v, label);
     verdict_text(v, " is ");
     verdict_number(v, n);
@@ -39,7 +39,7 @@ void sandbox_policy_check(const struct policy *p, struct sandbox_verdict *out)
 {
     const uint32_t host_all = POLICY_HOST_LOG | POLICY_HOST_TIME | POLICY_HOST_SEED |
                               POLICY_HOST_CONSENSUS | POLICY_HOST_STORAGE;
-    verdict_set(out, OUTCOME_ok, "");
+    verdict_set(out, OUTCOME_OK, "");
     bool fine = within(out, "gas", p->gas, 1, INT64_MAX) &&
                 within(out, "wall_ms", p->wall_ms, 1, 3600000) &&
                 within(out, "memory_pages", p->memory_pages, 1, SANDBOX_PAGES_MAX) &&
@@ -50,7 +50,7 @@ void sandbox_policy_check(const struct policy *p, struct sandbox_verdict *out)
                 within(out, "output_bytes", p->output_bytes, 1, SANDBOX_INPUT_MAX) &&
                 within(out, "log_bytes", p->log_bytes, 0, SANDBOX_LOG_MAX);
     if (fine && (p->host_functions & ~host_all) != 0)
-        verdict_set(out, OUTCOME_policy, "the policy's host_functions has an unknown bit");
+        verdict_set(out, OUTCOME_POLICY, "the policy's host_functions has an unknown bit");
 }
 
 static void refuse_imports(const struct sandbox_facts *facts, const struct policy *policy,
@@ -61,8 +61,8 @@ static void refuse_imports(const struct sandbox_facts *facts, const struct polic
         bool granted = e->policy != 0 && (policy->host_functions & e->policy) != 0;
         if ((facts->imports >> i & 1) == 0 || granted)
             continue;
-        if (out->outcome == OUTCOME_ok)
-            verdict_set(out, OUTCOME_policy, "imports that the policy does not grant: ");
+        if (out->outcome == OUTCOME_OK)
+            verdict_set(out, OUTCOME_POLICY, "imports that the policy does not grant: ");
         else
             verdict_text(out, ", ");
         verdict_text(out, e->module);
@@ -75,12 +75,12 @@ void sandbox_admit(const struct sandbox_facts *facts, const struct policy *polic
                    struct sandbox_verdict *out)
 {
     sandbox_policy_check(policy, out);
-    if (out->outcome == OUTCOME_ok)
+    if (out->outcome == OUTCOME_OK)
         refuse_imports(facts, policy, out);
-    if (out->outcome == OUTCOME_ok && facts->pages_min > policy->memory_pages)
-        verdict_cap(out, OUTCOME_memory, "number of memory pages at the start", facts->pages_min,
+    if (out->outcome == OUTCOME_OK && facts->pages_min > policy->memory_pages)
+        verdict_cap(out, OUTCOME_MEMORY, "number of memory pages at the start", facts->pages_min,
                     policy->memory_pages);
-    if (out->outcome == OUTCOME_ok && facts->table_min > policy->table_elements)
-        verdict_cap(out, OUTCOME_table, "number of table elements", facts->table_min,
+    if (out->outcome == OUTCOME_OK && facts->table_min > policy->table_elements)
+        verdict_cap(out, OUTCOME_TABLE, "number of table elements", facts->table_min,
                     policy->table_elements);
 }

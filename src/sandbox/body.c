@@ -26,7 +26,7 @@ static bool cap_in(struct scan *s, const struct body *b, const char *label, uint
 {
     if (n <= max)
         return true;
-    refuse_in(s, b, OUTCOME_module, label);
+    refuse_in(s, b, OUTCOME_MODULE, label);
     verdict_text(s->verdict, " is ");
     verdict_number(s->verdict, n);
     verdict_text(s->verdict, "; the cap is ");
@@ -47,7 +47,7 @@ static void read_locals(struct scan *s, struct body *b, const struct scan_type *
         locals += leb_u32(&b->rd);
         uint8_t type = rd_u8(&b->rd);
         if (!is_number_type(type)) {
-            refuse_in(s, b, OUTCOME_module, "a local is not i32, i64, f32 or f64");
+            refuse_in(s, b, OUTCOME_MODULE, "a local is not i32, i64, f32 or f64");
             return;
         }
         if (!cap_in(s, b, "number of locals and parameters", locals, MODULE_LOCALS_MAX))
@@ -66,7 +66,7 @@ static void enter_block(struct scan *s, struct body *b, bool is_loop)
     } else {
         int64_t type = leb_s(&b->rd, 33);
         if (type < 0 || type >= s->type_count) {
-            refuse_in(s, b, OUTCOME_module, "a block has no known type");
+            refuse_in(s, b, OUTCOME_MODULE, "a block has no known type");
             return;
         }
     }
@@ -88,7 +88,7 @@ static void leave_block(struct scan *s, struct body *b)
         b->loop_depth--;
     b->depth--;
     if (b->depth == 0 && b->rd.left != 0)
-        refuse_in(s, b, OUTCOME_module, "code after its end");
+        refuse_in(s, b, OUTCOME_MODULE, "code after its end");
 }
 
 static void skip_br_table(struct scan *s, struct body *b)
@@ -106,13 +106,13 @@ static void skip_memory_argument(struct scan *s, struct body *b)
     uint32_t align = leb_u32(&b->rd);
     leb_u32(&b->rd);
     if (align >= 0x40)
-        refuse_in(s, b, OUTCOME_module, "uses several memories");
+        refuse_in(s, b, OUTCOME_MODULE, "uses several memories");
 }
 
 static void want_zero(struct scan *s, struct body *b, const char *what)
 {
     if (leb_u32(&b->rd) != 0)
-        refuse_in(s, b, OUTCOME_module, what);
+        refuse_in(s, b, OUTCOME_MODULE, what);
 }
 
 /* The operations behind prefix 0xfc. */
@@ -124,7 +124,7 @@ static void extended(struct scan *s, struct body *b)
     switch (op) {
     case 8:
     case 9:
-        refuse_in(s, b, OUTCOME_module, "uses passive data segments");
+        refuse_in(s, b, OUTCOME_MODULE, "uses passive data segments");
         break;
     case 10:
         want_zero(s, b, "uses several memories");
@@ -139,10 +139,10 @@ static void extended(struct scan *s, struct body *b)
     case 15:
     case 16:
     case 17:
-        refuse_in(s, b, OUTCOME_module, "uses table operations");
+        refuse_in(s, b, OUTCOME_MODULE, "uses table operations");
         break;
     default:
-        refuse_in(s, b, OUTCOME_module, "an unknown instruction behind 0xfc");
+        refuse_in(s, b, OUTCOME_MODULE, "an unknown instruction behind 0xfc");
     }
 }
 
@@ -175,7 +175,7 @@ static void skip_select_types(struct scan *s, struct body *b)
     uint32_t count = leb_u32(&b->rd);
     uint8_t type = rd_u8(&b->rd);
     if (count != 1 || !is_number_type(type))
-        refuse_in(s, b, OUTCOME_module, "a select of something else than a number");
+        refuse_in(s, b, OUTCOME_MODULE, "a select of something else than a number");
 }
 
 /* Operations with no block structure: skip what they carry. */
@@ -208,7 +208,7 @@ static void plain(struct scan *s, struct body *b, uint8_t op)
     } else if (op == 0xfc) {
         extended(s, b);
     } else {
-        refuse_in(s, b, OUTCOME_module, opcode_refusal(op));
+        refuse_in(s, b, OUTCOME_MODULE, opcode_refusal(op));
     }
 }
 
@@ -244,7 +244,7 @@ void scan_body(struct scan *s, uint32_t function, const struct scan_type *t, str
             plain(s, &b, op);
     }
     if (b.rd.bad != ERR_OK)
-        refuse_in(s, &b, OUTCOME_module, "its code is cut short or has a malformed number");
+        refuse_in(s, &b, OUTCOME_MODULE, "its code is cut short or has a malformed number");
     if (scan_ok(s))
         add_up(s, &b);
 }

@@ -200,12 +200,12 @@ void engine_compile(struct span module, struct engine_artifact *out, struct sand
     wasm_engine_t *engine = engine_new(SANDBOX_STACK_MIN, false);
     wasmtime_module_t *compiled = NULL;
     wasm_byte_vec_t bytes;
-    verdict_set(verdict, OUTCOME_infra, "the engine refuses its settings");
+    verdict_set(verdict, OUTCOME_INFRA, "the engine refuses its settings");
     if (engine == NULL)
         return;
     wasmtime_error_t *error = wasmtime_module_validate(engine, module.ptr, module.len);
     if (error != NULL) {
-        verdict_set(verdict, OUTCOME_module, "the engine's validator: ");
+        verdict_set(verdict, OUTCOME_MODULE, "the engine's validator: ");
         engine_error_text(verdict, error);
         goto out;
     }
@@ -214,12 +214,12 @@ void engine_compile(struct span module, struct engine_artifact *out, struct sand
         error = wasmtime_module_serialize(compiled, &bytes);
     }
     if (error != NULL) {
-        verdict_set(verdict, OUTCOME_infra, "the engine's compiler: ");
+        verdict_set(verdict, OUTCOME_INFRA, "the engine's compiler: ");
         engine_error_text(verdict, error);
         goto out;
     }
     *out = (struct engine_artifact){span_of(bytes.data, bytes.size)};
-    verdict_set(verdict, OUTCOME_ok, "");
+    verdict_set(verdict, OUTCOME_OK, "");
 out:
     if (compiled != NULL)
         wasmtime_module_delete(compiled);

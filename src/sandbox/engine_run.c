@@ -15,7 +15,7 @@ struct call {
 
 static bool going(const struct call *c)
 {
-    return c->run->verdict.outcome == OUTCOME_ok;
+    return c->run->verdict.outcome == OUTCOME_OK;
 }
 
 static void stop(struct call *c, enum outcome outcome, const char *why)
@@ -57,17 +57,17 @@ static void stop_trap(struct call *c, wasm_trap_t *trap)
     if (!going(c))
         return; /* A host function ended it and said why. */
     if (!has_code)
-        stop(c, OUTCOME_infra, "the engine stopped without a reason");
+        stop(c, OUTCOME_INFRA, "the engine stopped without a reason");
     else if (code == WASMTIME_TRAP_CODE_OUT_OF_FUEL)
-        stop(c, OUTCOME_out_of_gas, "out of gas");
+        stop(c, OUTCOME_OUT_OF_GAS, "out of gas");
     else if (code == WASMTIME_TRAP_CODE_STACK_OVERFLOW)
-        stop(c, OUTCOME_stack, "stack overflow");
+        stop(c, OUTCOME_STACK, "stack overflow");
     else if (trap_text(code) == NULL)
-        stop(c, OUTCOME_infra, "the engine stopped with an unknown trap");
+        stop(c, OUTCOME_INFRA, "the engine stopped with an unknown trap");
     else if (c->limits.denied > 0)
-        stop(c, OUTCOME_memory, "the guest gave up after memory.grow met the policy's cap");
+        stop(c, OUTCOME_MEMORY, "the guest gave up after memory.grow met the policy's cap");
     else
-        stop(c, OUTCOME_trap, trap_text(code));
+        stop(c, OUTCOME_TRAP, trap_text(code));
 }
 
 static void stop_error(struct call *c, wasmtime_error_t *error)
@@ -76,7 +76,7 @@ static void stop_error(struct call *c, wasmtime_error_t *error)
         wasmtime_error_delete(error);
         return;
     }
-    stop(c, OUTCOME_infra, "the engine: ");
+    stop(c, OUTCOME_INFRA, "the engine: ");
     engine_error_text(&c->run->verdict, error);
 }
 
@@ -96,7 +96,7 @@ static bool call_guest(struct call *c, const char *name, wasmtime_val_raw_t *val
         return false;
     if (!wasmtime_instance_export_get(c->context, &c->instance, name, strlen(name), &item) ||
         item.kind != WASMTIME_EXTERN_FUNC) {
-        stop(c, OUTCOME_infra, "an inspected export is gone");
+        stop(c, OUTCOME_INFRA, "an inspected export is gone");
         return false;
     }
     wasm_trap_t *trap = NULL;
@@ -125,7 +125,7 @@ static void call_open(struct call *c, const struct policy *policy, uint64_t gas)
         item.kind == WASMTIME_EXTERN_MEMORY)
         c->memory = item.of.memory;
     else
-        stop(c, OUTCOME_infra, "an inspected memory is gone");
+        stop(c, OUTCOME_INFRA, "an inspected memory is gone");
     wasmtime_val_raw_t none[1];
     if (c->module->facts.has_initialize)
         call_guest(c, "_initialize", none, 0);
@@ -156,9 +156,9 @@ static bool give_input(struct call *c, struct span input, uint32_t *pointer)
     struct guest g = guest_of(c); /* After the call: it may have grown. */
     *pointer = (uint32_t)v[0].i32;
     if (*pointer == 0)
-        stop(c, OUTCOME_abi, "the guest could not allocate its input");
+        stop(c, OUTCOME_ABI, "the guest could not allocate its input");
     else if (!guest_span(&g, *pointer, input.len, &block))
-        stop(c, OUTCOME_abi, "the guest allocated its input outside of its memory");
+        stop(c, OUTCOME_ABI, "the guest allocated its input outside of its memory");
     else
         memcpy(g.base + *pointer, input.ptr, input.len);
     return going(c);
@@ -171,7 +171,7 @@ static bool call_validate(struct call *c, struct span input)
         return false;
     wasmtime_val_raw_t v[2] = {{.i32 = (int32_t)pointer}, {.i32 = (int32_t)input.len}};
     if (call_guest(c, "validate", v, 2) && v[0].i32 == 0)
-        stop(c, OUTCOME_invalid, "the challenge's validate says no");
+        stop(c, OUTCOME_INVALID, "the challenge's validate says no");
     return going(c);
 }
 
@@ -183,26 +183,26 @@ static void take_output(struct call *c, uint64_t packed, struct arena *arena,
     struct guest g = guest_of(c);
     struct span inside, output;
     if (packed == 0) {
-        stop(c, OUTCOME_abi, "evaluate gave nothing: it could not read its input or write its output");
+        stop(c, OUTCOME_ABI, "evaluate gave nothing: it could not read its input or write its output");
         return;
     }
     if (length > policy->output_bytes) {
-        verdict_cap(&c->run->verdict, OUTCOME_output, "size of the output", length,
+        verdict_cap(&c->run->verdict, OUTCOME_OUTPUT, "size of the output", length,
                     policy->output_bytes);
         return;
     }
     if (pointer == 0 || !guest_span(&g, pointer, length, &inside)) {
-        stop(c, OUTCOME_abi, "evaluate's output is outside of its memory");
+        stop(c, OUTCOME_ABI, "evaluate's output is outside of its memory");
         return;
     }
     output = arena_copy(arena, inside);
     struct bincode_output o = {0};
     if (output.len != length)
-        stop(c, OUTCOME_infra, "no memory for the output");
+        stop(c, OUTCOME_INFRA, "no memory for the output");
     else if (bincode_output_decode(output, policy->output_bytes, &o) != ERR_OK)
-        stop(c, OUTCOME_abi, "evaluate's output is not an EvaluationOutput");
+        stop(c, OUTCOME_ABI, "evaluate's output is not an EvaluationOutput");
     else if (o.score < 0 || o.score > SCORE_ONE)
-        stop(c, OUTCOME_abi, "evaluate's score is not from 0 to 10,000");
+        stop(c, OUTCOME_ABI, "evaluate's score is not from 0 to 10,000");
     if (!going(c))
         return;
     out->output = output;
@@ -211,7 +211,7 @@ static void take_output(struct call *c, uint64_t packed, struct arena *arena,
     if (o.valid)
         out->score = (uint64_t)o.score;
     else
-        stop(c, OUTCOME_invalid, "the challenge's evaluate says not valid");
+        stop(c, OUTCOME_INVALID, "the challenge's evaluate says not valid");
 }
 
 static void call_evaluate(struct call *c, struct span input, struct arena *arena,
@@ -232,8 +232,8 @@ static void call_close(struct call *c, struct sandbox_result *out)
     if (has_memory)
         out->memory = max_u64(out->memory, wasmtime_memory_data_size(c->context, &c->memory));
     if (c->limits.failed > 0)
-        verdict_set(&c->run->verdict, OUTCOME_infra, "this machine could not grow the guest's memory");
-    if (c->run->verdict.outcome == OUTCOME_out_of_gas)
+        verdict_set(&c->run->verdict, OUTCOME_INFRA, "this machine could not grow the guest's memory");
+    if (c->run->verdict.outcome == OUTCOME_OUT_OF_GAS)
         left = 0;
     out->gas = c->run->job->policy.gas - left;
     wasmtime_store_delete(c->store);
@@ -257,8 +257,8 @@ static void run_functions(struct engine *e, struct run *r, struct span input, st
 {
     const struct engine_module *m = engine_find(e, &r->job->module_id);
     uint64_t gas = r->job->policy.gas;
-    bool validate = m->facts.has_validate && r->job->function != SANDBOX_FUNCTION_check;
-    bool evaluate = r->job->function == SANDBOX_FUNCTION_evaluate;
+    bool validate = m->facts.has_validate && r->job->function != SANDBOX_FUNCTION_CHECK;
+    bool evaluate = r->job->function == SANDBOX_FUNCTION_EVALUATE;
     if (validate || !evaluate) {
         struct call c = {.engine = e, .module = m, .run = r};
         call_open(&c, &r->job->policy, gas);
@@ -266,7 +266,7 @@ static void run_functions(struct engine *e, struct run *r, struct span input, st
             call_validate(&c, input);
         call_close(&c, out);
     }
-    if (evaluate && r->verdict.outcome == OUTCOME_ok) {
+    if (evaluate && r->verdict.outcome == OUTCOME_OK) {
         struct call c = {.engine = e, .module = m, .run = r};
         call_open(&c, &r->job->policy, gas - out->gas);
         call_evaluate(&c, input, arena, out);
@@ -278,7 +278,7 @@ static void fill_result(struct run *r, struct arena *arena, struct sandbox_resul
 {
     out->outcome = r->verdict.outcome;
     out->detail = arena_copy(arena, verdict_span(&r->verdict));
-    if (out->outcome != OUTCOME_ok)
+    if (out->outcome != OUTCOME_OK)
         out->score = 0;
     out->host_calls = r->host_calls;
     out->host_bytes = (uint32_t)min_u64(r->host_bytes, UINT32_MAX);
@@ -301,13 +301,13 @@ void engine_run(struct engine *e, const struct sandbox_job *job, struct arena *a
     e->run = r;
     struct span input = {0};
     if (job->input.len > job->policy.input_bytes)
-        verdict_cap(&r->verdict, OUTCOME_policy, "size of the input", job->input.len,
+        verdict_cap(&r->verdict, OUTCOME_POLICY, "size of the input", job->input.len,
                     job->policy.input_bytes);
     else
         input = input_of(job, arena);
-    if (r->verdict.outcome == OUTCOME_ok && input.ptr == NULL)
-        verdict_set(&r->verdict, OUTCOME_infra, "no memory for the input");
-    if (r->verdict.outcome == OUTCOME_ok)
+    if (r->verdict.outcome == OUTCOME_OK && input.ptr == NULL)
+        verdict_set(&r->verdict, OUTCOME_INFRA, "no memory for the input");
+    if (r->verdict.outcome == OUTCOME_OK)
         run_functions(e, r, input, arena, out);
     e->run = NULL;
     fill_result(r, arena, out);
@@ -335,7 +335,7 @@ wasm_trap_t *engine_host_call(void *env, wasmtime_caller_t *caller, wasmtime_val
     uint64_t result = host_serve(r, host->entry->function, args, &g);
     wasmtime_error_t *error = wasmtime_context_set_fuel(context, g.gas);
     assert(error == NULL);
-    if (r->verdict.outcome != OUTCOME_ok)
+    if (r->verdict.outcome != OUTCOME_OK)
         return wasmtime_trap_new("host", 4);
     if (type[params + 1] == 'I')
         values[0].i64 = (int64_t)result;

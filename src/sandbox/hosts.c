@@ -9,7 +9,7 @@ void run_init(struct run *r, const struct sandbox_job *job, struct room log_room
     size_t log_max = min_u64(job->policy.log_bytes, SANDBOX_LOG_MAX);
     assert(log_room.len >= log_max);
     *r = (struct run){.job = job};
-    verdict_set(&r->verdict, OUTCOME_ok, "");
+    verdict_set(&r->verdict, OUTCOME_OK, "");
     hasher_open(&r->transcript, "PLTFTRAN");
     r->log = wr_init((struct room){log_room.ptr, log_max});
 }
@@ -27,7 +27,7 @@ bool guest_span(const struct guest *g, uint64_t pointer, uint64_t length, struct
 
 static void end_run(struct run *r, enum outcome outcome, const char *why)
 {
-    if (r->verdict.outcome == OUTCOME_ok)
+    if (r->verdict.outcome == OUTCOME_OK)
         verdict_set(&r->verdict, outcome, why);
 }
 
@@ -37,14 +37,14 @@ static bool charge(struct run *r, struct guest *g, uint64_t bytes)
     uint64_t cost = SANDBOX_GAS_HOST_CALL + bytes * SANDBOX_GAS_HOST_BYTE;
     if (g->gas < cost) {
         g->gas = 0;
-        end_run(r, OUTCOME_out_of_gas, "a host function costs more than is left");
+        end_run(r, OUTCOME_OUT_OF_GAS, "a host function costs more than is left");
         return false;
     }
     g->gas -= cost;
     r->host_bytes += bytes;
     if (r->host_bytes > r->job->policy.host_bytes) {
         r->host_bytes = r->job->policy.host_bytes;
-        end_run(r, OUTCOME_host_bytes, "more bytes to and from the host than the policy allows");
+        end_run(r, OUTCOME_HOST_BYTES, "more bytes to and from the host than the policy allows");
         return false;
     }
     return true;
@@ -164,7 +164,7 @@ uint64_t host_serve(struct run *r, enum host_function f, const uint64_t *args, s
 {
     const struct sandbox_context *c = &r->job->context;
     if (r->host_calls >= r->job->policy.host_calls) {
-        end_run(r, OUTCOME_host_calls, "more calls to the host than the policy allows");
+        end_run(r, OUTCOME_HOST_CALLS, "more calls to the host than the policy allows");
         return 0;
     }
     r->host_calls++;
@@ -186,6 +186,6 @@ uint64_t host_serve(struct run *r, enum host_function f, const uint64_t *args, s
     case HOST_REFUSED:
         break;
     }
-    end_run(r, OUTCOME_policy, "a host function that no policy grants");
+    end_run(r, OUTCOME_POLICY, "a host function that no policy grants");
     return 0;
 }

@@ -10,8 +10,8 @@
  * (spec/sandbox.msg), each behind a u32 length.
  *
  *   SANDBOX-1  A failure is an outcome (enum outcome), never a score: score is
- *              0 unless the outcome is OUTCOME_ok.
- *   SANDBOX-2  Every outcome but OUTCOME_infra is a function of module, policy,
+ *              0 unless the outcome is OUTCOME_OK.
+ *   SANDBOX-2  Every outcome but OUTCOME_INFRA is a function of module, policy,
  *              input, params, context and storage, under one engine id: every
  *              validator sees the same, with the same gas and transcript.
  *   SANDBOX-3  No byte of guest memory is read or written before pointer and
@@ -65,7 +65,7 @@ enum {
 };
 
 /* What compiling may take on this machine, in the compiler's own process; more
- * is a local failure (OUTCOME_infra). */
+ * is a local failure (OUTCOME_INFRA). */
 enum {
     SANDBOX_COMPILE_CPU_S = 20,
     SANDBOX_COMPILE_WALL_MS = 60000,
@@ -88,7 +88,7 @@ struct sandbox_verdict {
 /* sandbox_policy_default: caps that fit the modules already published. */
 struct policy sandbox_policy_default(void);
 
-/* sandbox_policy_check: OUTCOME_ok, or OUTCOME_policy and which bound. */
+/* sandbox_policy_check: OUTCOME_OK, or OUTCOME_POLICY and which bound. */
 void sandbox_policy_check(const struct policy *policy, struct sandbox_verdict *out);
 
 /* What sandbox_inspect found out about a module. */
@@ -102,7 +102,7 @@ struct sandbox_facts {
 };
 
 /* sandbox_inspect reads a whole module without running any of it.
- *   scratch  about 100 KiB; OUTCOME_infra when it does not suffice.
+ *   scratch  about 100 KiB; OUTCOME_INFRA when it does not suffice.
  *   *facts   written only when the outcome is ok.
  * Outcomes: ok; module (not WASM, a feature or static cap); policy (imports that
  * no host offers, all of them named); abi (no memory, evaluate or alloc of the

@@ -16,7 +16,7 @@ bool scan_cap(struct scan *s, const char *label, uint64_t n, uint64_t max)
     if (n <= max)
         return true;
     if (scan_ok(s))
-        verdict_cap(s->verdict, OUTCOME_module, label, n, max);
+        verdict_cap(s->verdict, OUTCOME_MODULE, label, n, max);
     return false;
 }
 
@@ -54,7 +54,7 @@ static void read_type_list(struct scan *s, struct rd *r, uint32_t max, char **to
     for (uint32_t i = 0; i < n; i++) {
         char letter = type_letter(rd_u8(r));
         if (letter == 0 && r->bad == ERR_OK)
-            scan_refuse(s, OUTCOME_module,
+            scan_refuse(s, OUTCOME_MODULE,
                         "a function type has something else than i32, i64, f32, f64");
         *(*to)++ = letter == 0 ? '?' : letter;
     }
@@ -66,7 +66,7 @@ static void read_types(struct scan *s, struct rd *r)
     for (uint32_t i = 0; i < s->type_count && r->bad == ERR_OK && scan_ok(s); i++) {
         struct scan_type *t = &s->types[i];
         if (rd_u8(r) != 0x60 && r->bad == ERR_OK) {
-            scan_refuse(s, OUTCOME_module, "a type is not a function type");
+            scan_refuse(s, OUTCOME_MODULE, "a type is not a function type");
             return;
         }
         char *to = t->text;
@@ -83,7 +83,7 @@ static void import_refused(struct scan *s, struct span module, struct span name,
     if (!scan_ok(s) && s->imports_unknown == 0)
         return;
     if (s->imports_unknown++ == 0)
-        scan_refuse(s, OUTCOME_policy, "imports that no host offers: ");
+        scan_refuse(s, OUTCOME_POLICY, "imports that no host offers: ");
     else
         verdict_text(s->verdict, ", ");
     verdict_add(s->verdict, module);
@@ -103,7 +103,7 @@ static void read_function_import(struct scan *s, struct rd *r, struct span modul
     if (r->bad != ERR_OK)
         return;
     if (type >= s->type_count) {
-        scan_refuse(s, OUTCOME_module, "an import has an unknown type");
+        scan_refuse(s, OUTCOME_MODULE, "an import has an unknown type");
         return;
     }
     s->functions[s->function_count++] = (uint16_t)type;
@@ -141,7 +141,7 @@ static void read_functions(struct scan *s, struct rd *r)
     for (uint32_t i = 0; i < n && r->bad == ERR_OK && scan_ok(s); i++) {
         uint32_t type = leb_u32(r);
         if (type >= s->type_count)
-            scan_refuse(s, OUTCOME_module, "a function has an unknown type");
+            scan_refuse(s, OUTCOME_MODULE, "a function has an unknown type");
         else
             s->functions[s->function_count++] = (uint16_t)type;
     }
@@ -152,7 +152,7 @@ static void read_limits(struct scan *s, struct rd *r, const char *refusal, uint3
 {
     uint8_t flags = rd_u8(r);
     if (flags > 1 && r->bad == ERR_OK) {
-        scan_refuse(s, OUTCOME_module, refusal);
+        scan_refuse(s, OUTCOME_MODULE, refusal);
         return;
     }
     *min = leb_u32(r);
@@ -166,7 +166,7 @@ static void read_tables(struct scan *s, struct rd *r)
     if (n == 0)
         return;
     if (rd_u8(r) != 0x70 && r->bad == ERR_OK)
-        scan_refuse(s, OUTCOME_module, "the table is not one of functions");
+        scan_refuse(s, OUTCOME_MODULE, "the table is not one of functions");
     read_limits(s, r, "the table has 64-bit indices or is shared", &s->facts.table_min);
     scan_cap(s, "number of table elements", s->facts.table_min, MODULE_TABLE_ELEMENTS_MAX);
 }
@@ -194,9 +194,9 @@ static void skip_constant(struct scan *s, struct rd *r)
     else if (op == 0x23)
         leb_u32(r);
     else
-        scan_refuse(s, OUTCOME_module, "a constant expression of more than a number or a global");
+        scan_refuse(s, OUTCOME_MODULE, "a constant expression of more than a number or a global");
     if (rd_u8(r) != 0x0b && r->bad == ERR_OK)
-        scan_refuse(s, OUTCOME_module, "a constant expression of more than one step");
+        scan_refuse(s, OUTCOME_MODULE, "a constant expression of more than one step");
 }
 
 static void read_globals(struct scan *s, struct rd *r)
@@ -204,9 +204,9 @@ static void read_globals(struct scan *s, struct rd *r)
     uint32_t n = scan_count(s, r, "number of globals", MODULE_GLOBALS_MAX);
     for (uint32_t i = 0; i < n && r->bad == ERR_OK && scan_ok(s); i++) {
         if (type_letter(rd_u8(r)) == 0 && r->bad == ERR_OK)
-            scan_refuse(s, OUTCOME_module, "a global is not i32, i64, f32 or f64");
+            scan_refuse(s, OUTCOME_MODULE, "a global is not i32, i64, f32 or f64");
         if (rd_u8(r) > 1)
-            scan_refuse(s, OUTCOME_module, "a global is shared");
+            scan_refuse(s, OUTCOME_MODULE, "a global is shared");
         skip_constant(s, r);
     }
 }
@@ -247,14 +247,14 @@ static void read_elements(struct scan *s, struct rd *r)
     for (uint32_t i = 0; i < n && r->bad == ERR_OK && scan_ok(s); i++) {
         uint32_t flags = leb_u32(r);
         if (flags != 0 && flags != 2) {
-            scan_refuse(s, OUTCOME_module, "an element segment is not an active list of functions");
+            scan_refuse(s, OUTCOME_MODULE, "an element segment is not an active list of functions");
             return;
         }
         if (flags == 2 && leb_u32(r) != 0)
-            scan_refuse(s, OUTCOME_module, "an element segment of a second table");
+            scan_refuse(s, OUTCOME_MODULE, "an element segment of a second table");
         skip_constant(s, r);
         if (flags == 2 && rd_u8(r) != 0)
-            scan_refuse(s, OUTCOME_module, "an element segment of something else than functions");
+            scan_refuse(s, OUTCOME_MODULE, "an element segment of something else than functions");
         uint32_t count = leb_u32(r);
         total += count;
         if (!scan_cap(s, "number of all segments' elements", total, MODULE_TABLE_ELEMENTS_MAX))
@@ -270,11 +270,11 @@ static void read_data(struct scan *s, struct rd *r)
     for (uint32_t i = 0; i < n && r->bad == ERR_OK && scan_ok(s); i++) {
         uint32_t flags = leb_u32(r);
         if (flags != 0 && flags != 2) {
-            scan_refuse(s, OUTCOME_module, "uses passive data segments");
+            scan_refuse(s, OUTCOME_MODULE, "uses passive data segments");
             return;
         }
         if (flags == 2 && leb_u32(r) != 0)
-            scan_refuse(s, OUTCOME_module, "uses several memories");
+            scan_refuse(s, OUTCOME_MODULE, "uses several memories");
         skip_constant(s, r);
         rd_take(r, leb_u32(r));
     }
@@ -284,7 +284,7 @@ static void read_bodies(struct scan *s, struct rd *r)
 {
     s->body_count = scan_count(s, r, "number of functions", MODULE_FUNCTIONS_MAX);
     if (s->body_count != s->function_count - s->import_count) {
-        scan_refuse(s, OUTCOME_module, "as many bodies as functions are needed");
+        scan_refuse(s, OUTCOME_MODULE, "as many bodies as functions are needed");
         return;
     }
     for (uint32_t i = 0; i < s->body_count && r->bad == ERR_OK && scan_ok(s); i++) {
@@ -344,13 +344,13 @@ static void read_section(struct scan *s, uint8_t id, struct rd *r)
         read_data(s, r);
         break;
     case SECTION_TAG:
-        scan_refuse(s, OUTCOME_module, "uses exceptions");
+        scan_refuse(s, OUTCOME_MODULE, "uses exceptions");
         break;
     default:
-        scan_refuse(s, OUTCOME_module, "an unknown section");
+        scan_refuse(s, OUTCOME_MODULE, "an unknown section");
     }
     if (scan_ok(s) && (r->bad != ERR_OK || r->left != 0)) {
-        scan_refuse(s, OUTCOME_module, "section ");
+        scan_refuse(s, OUTCOME_MODULE, "section ");
         verdict_number(s->verdict, id);
         verdict_text(s->verdict, " is cut short, too long or has a malformed number");
     }
@@ -368,19 +368,19 @@ static void read_sections(struct scan *s, struct span module)
     struct rd r = rd_init(module);
     uint8_t last = 0;
     if (!span_equal(rd_take(&r, 8), SPAN_LITERAL("\0asm\1\0\0\0"))) {
-        scan_refuse(s, OUTCOME_module, "not a WASM module of version 1");
+        scan_refuse(s, OUTCOME_MODULE, "not a WASM module of version 1");
         return;
     }
     while (r.left > 0 && scan_ok(s)) {
         uint8_t id = rd_u8(&r);
         struct rd section = rd_init(rd_take(&r, leb_u32(&r)));
         if (r.bad != ERR_OK) {
-            scan_refuse(s, OUTCOME_module, "a section is longer than the module");
+            scan_refuse(s, OUTCOME_MODULE, "a section is longer than the module");
             return;
         }
         uint8_t rank = section_rank(id);
         if (rank != 0 && rank <= last) {
-            scan_refuse(s, OUTCOME_module, "a section is there twice or in the wrong place");
+            scan_refuse(s, OUTCOME_MODULE, "a section is there twice or in the wrong place");
             return;
         }
         last = rank != 0 ? rank : last;
@@ -398,17 +398,17 @@ static bool entry_is(const struct scan *s, uint32_t index, const char *type)
 static void check_entries(struct scan *s)
 {
     if (s->body_count != s->function_count - s->import_count)
-        scan_refuse(s, OUTCOME_module, "as many bodies as functions are needed");
+        scan_refuse(s, OUTCOME_MODULE, "as many bodies as functions are needed");
     if (!s->has_memory || !s->memory_exported)
-        scan_refuse(s, OUTCOME_abi, "it exports no memory of the name memory");
+        scan_refuse(s, OUTCOME_ABI, "it exports no memory of the name memory");
     if (!entry_is(s, s->evaluate, "ii>I"))
-        scan_refuse(s, OUTCOME_abi, "it has no evaluate(i32, i32) -> i64 of its own");
+        scan_refuse(s, OUTCOME_ABI, "it has no evaluate(i32, i32) -> i64 of its own");
     if (!entry_is(s, s->alloc, "i>i") && !entry_is(s, s->allocate, "ii>i"))
-        scan_refuse(s, OUTCOME_abi, "it has neither alloc(i32) -> i32 nor allocate(i32, i32) -> i32");
+        scan_refuse(s, OUTCOME_ABI, "it has neither alloc(i32) -> i32 nor allocate(i32, i32) -> i32");
     if (s->validate != UINT32_MAX && !entry_is(s, s->validate, "ii>i"))
-        scan_refuse(s, OUTCOME_abi, "its validate is not (i32, i32) -> i32");
+        scan_refuse(s, OUTCOME_ABI, "its validate is not (i32, i32) -> i32");
     if (s->initialize != UINT32_MAX && !entry_is(s, s->initialize, ">"))
-        scan_refuse(s, OUTCOME_abi, "its _initialize is not () -> ()");
+        scan_refuse(s, OUTCOME_ABI, "its _initialize is not () -> ()");
     s->facts.has_validate = s->validate != UINT32_MAX;
     s->facts.has_initialize = s->initialize != UINT32_MAX;
     s->facts.has_alloc = entry_is(s, s->alloc, "i>i");
@@ -424,11 +424,11 @@ void sandbox_inspect(struct span module, struct arena *scratch, struct sandbox_f
                      .alloc = UINT32_MAX,
                      .allocate = UINT32_MAX,
                      .initialize = UINT32_MAX};
-    verdict_set(out, OUTCOME_ok, "");
+    verdict_set(out, OUTCOME_OK, "");
     s.types = arena_array(scratch, MODULE_TYPES_MAX, sizeof *s.types);
     s.functions = arena_array(scratch, MODULE_IMPORTS_MAX + MODULE_FUNCTIONS_MAX, sizeof *s.functions);
     if (s.types == NULL || s.functions == NULL)
-        verdict_set(out, OUTCOME_infra, "no memory to inspect a module");
+        verdict_set(out, OUTCOME_INFRA, "no memory to inspect a module");
     else if (scan_cap(&s, "size of the module", module.len, MODULE_BYTES_MAX))
         read_sections(&s, module);
     if (scan_ok(&s))

@@ -49,7 +49,7 @@ int64_t leb_s(struct rd *r, unsigned bits);
 /* scan_ok: nothing was refused so far. */
 static inline bool scan_ok(const struct scan *s)
 {
-    return s->verdict->outcome == OUTCOME_ok;
+    return s->verdict->outcome == OUTCOME_OK;
 }
 
 /* scan_refuse: the first refusal stays. */
