@@ -138,6 +138,24 @@ static void on_write_done(uv_write_t *req, int status)
         close_socket(s);
 }
 
+/* What the socket did not take at once.  False: the connection is closing. */
+static bool queue_rest(struct socket *s, struct span rest)
+{
+    struct write *w = malloc(sizeof *w + rest.len);
+    if (w == NULL)
+        return false;
+    w->socket = s;
+    w->len = rest.len;
+    memcpy(w->bytes, rest.ptr, rest.len);
+    uv_buf_t buf = uv_buf_init((char *)w->bytes, (unsigned)rest.len);
+    s->writes++;
+    if (uv_write(&w->req, (uv_stream_t *)&s->tcp, &buf, 1, on_write_done) == 0)
+        return true;
+    s->writes--;
+    free(w);
+    return false;
+}
+
 void net_write(struct net *n, uint32_t conn, struct span bytes)
 {
     struct socket *s = find(n, conn);
@@ -153,25 +171,10 @@ void net_write(struct net *n, uint32_t conn, struct span bytes)
         }
         sent = r > 0 ? (size_t)r : 0;
     }
-    if (sent > 0)
-        n->cb.on_written(n->cb.ctx, conn, sent);
-    if (sent == bytes.len)
-        return;
-    struct write *w = malloc(sizeof *w + bytes.len - sent);
-    if (w == NULL) {
+    if (sent < bytes.len && !queue_rest(s, span_of(bytes.ptr + sent, bytes.len - sent)))
         close_socket(s);
-        return;
-    }
-    w->socket = s;
-    w->len = bytes.len - sent;
-    memcpy(w->bytes, bytes.ptr + sent, w->len);
-    uv_buf_t buf = uv_buf_init((char *)w->bytes, (unsigned)w->len);
-    s->writes++;
-    if (uv_write(&w->req, (uv_stream_t *)&s->tcp, &buf, 1, on_write_done) < 0) {
-        s->writes--;
-        free(w);
-        close_socket(s);
-    }
+    else if (sent > 0)
+        n->cb.on_written(n->cb.ctx, conn, sent); /* Last: it may spend the bytes. */
 }
 
 void net_hang_up(struct net *n, uint32_t conn)
