@@ -43,6 +43,12 @@ enum [[nodiscard]] err {
 const char *err_name(enum err e);
 const char *err_text(enum err e);
 
+/* For an error that the caller has decided not to act on; say why beside it. */
+static inline void err_ignore(enum err e)
+{
+    (void)e;
+}
+
 /* Bytes that belong to someone else. */
 struct span {
     const uint8_t *ptr;

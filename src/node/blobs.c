@@ -71,7 +71,7 @@ static void ask(struct node *n, struct fetch *f)
             .request = {.token = f->token, .blob = f->blob, .offset = f->have,
                         .length = (uint32_t)min_u64(BLOB_CHUNK_MAX, f->size - f->have)}};
         uint8_t memory[BLOB_FRAME_SIZE_MIN + 128];
-        n->world.send(n->world.ctx, &p->id, P2P_BLOB,
+        n->world.send(n->world.net, &p->id, P2P_BLOB,
                       blob_frame_encode(&frame, (struct room){memory, sizeof memory}));
         return;
     }
@@ -108,7 +108,7 @@ static void on_request(struct node *n, const struct peer_id *from, const struct 
     size_t size = BLOB_FRAME_SIZE_MIN + frame.answer.bytes.len + 128;
     struct room room = {arena_alloc(&n->scratch, size), size};
     if (room.ptr != NULL)
-        n->world.send(n->world.ctx, from, P2P_BLOB, blob_frame_encode(&frame, room));
+        n->world.send(n->world.net, from, P2P_BLOB, blob_frame_encode(&frame, room));
 }
 
 static void complete(struct node *n, struct fetch *f)
@@ -117,7 +117,7 @@ static void complete(struct node *n, struct fetch *f)
     if (!hash_equal(&name, &f->blob)) {
         struct trace_event *e = trace_add(&n->trace, TRACE_WARN, "blob.mismatch");
         trace_hash(e, "blob", &f->blob);
-        n->world.disconnect(n->world.ctx, &f->from, "blob_mismatch");
+        n->world.disconnect(n->world.net, &f->from, "blob_mismatch");
         f->have = 0;
         f->peer_cursor++;
         f->asked_ms = 0;
@@ -154,7 +154,7 @@ void blobs_on_frame(struct node *n, const struct peer_id *from, struct span byte
     struct blob_frame frame;
     if (blob_frame_decode(bytes, &n->scratch, &frame) != ERR_OK) {
         trace_add(&n->trace, TRACE_WARN, "peer.bad_frame");
-        n->world.disconnect(n->world.ctx, from, "bad_frame");
+        n->world.disconnect(n->world.net, from, "bad_frame");
         return;
     }
     switch (frame.tag) {

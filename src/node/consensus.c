@@ -223,7 +223,7 @@ static void on_evidence(struct node *n, struct span bytes)
     trace_u64(trace_add(&n->trace, TRACE_ERROR, "validator.equivocated"), "member",
               body.evidence.signer);
     if (node_is_member(n) && !signing_is_under_way(n, SIGN_OP, &subject))
-        (void)!gossip_want_op(n, &body, &subject, false);
+        err_ignore(gossip_want_op(n, &body, &subject, false)); /* Others report it too. */
 }
 
 static void perform(struct node *n, const struct bft_effect *fx)
@@ -241,7 +241,7 @@ static void perform(struct node *n, const struct bft_effect *fx)
         break;
     case BFT_FX_REPLY:
         if (n->replying_to != NULL)
-            n->world.send(n->world.ctx, &n->replying_to->id, P2P_BFT, peers_bft_frame(n, fx->bytes));
+            n->world.send(n->world.net, &n->replying_to->id, P2P_BFT, peers_bft_frame(n, fx->bytes));
         break;
     case BFT_FX_PROPOSE:
         on_propose(n, fx);

@@ -142,6 +142,8 @@ static void succeeded(struct node *n, struct job *j, const struct sandbox_result
     j->phase = JOB_DONE;
     j->gas = r->gas;
     j->memory = r->memory;
+    j->host_calls = r->host_calls;
+    j->host_bytes = r->host_bytes;
     struct trace_event *t = trace_add(&n->trace, TRACE_INFO, "evaluation.done");
     trace_hash(t, "submission", &j->submission);
     trace_word(t, "outcome", outcome_name(r->outcome));

@@ -7,7 +7,7 @@ static enum err announce(struct node *n, struct span op)
     struct room room = {arena_alloc(&n->scratch, size), size};
     if (room.ptr == NULL)
         return ERR_NO_MEMORY;
-    n->world.publish(n->world.ctx, net_gossip_encode(&g, room));
+    n->world.publish(n->world.net, net_gossip_encode(&g, room));
     return ERR_OK;
 }
 
@@ -65,7 +65,7 @@ void node_on_gossip(struct node *n, uint64_t message, const struct peer_id *rela
             trace_word(trace_add(&n->trace, TRACE_DEBUG, "gossip.refused"), "why", reject_name(why));
     }
     arena_reset(&n->scratch, mark);
-    n->world.validate(n->world.ctx, message, verdict);
+    n->world.validate(n->world.net, message, verdict);
 }
 
 enum err node_submit_op(struct node *n, struct span op, enum reject *why, uint64_t now_ms)

@@ -190,7 +190,7 @@ static bool world_send(void *ctx, const struct peer_id *to, enum p2p_protocol pr
 static void world_publish(void *ctx, struct span data)
 {
     struct host *h = ctx;
-    (void)!p2p_publish(h->p2p, h->topic, data, h->now_ms); /* Kept for IWANT in any case. */
+    err_ignore(p2p_publish(h->p2p, h->topic, data, h->now_ms)); /* Kept for IWANT in any case. */
     drain(h);
 }
 
@@ -214,5 +214,5 @@ void host_world(struct host *h, struct world *w)
     w->publish = world_publish;
     w->validate = world_validate;
     w->disconnect = world_disconnect;
-    w->ctx = h;
+    w->net = h;
 }

@@ -41,6 +41,7 @@ struct peer {
     struct hotkey hotkey;      /* when bound */
     uint32_t member;           /* in the current set, or BFT_ALL */
     uint64_t served_ms;        /* when we last sent it decided slots */
+    uint64_t heard_ms;
 };
 
 /* Why something is being signed, and what happens with the signature. */
@@ -80,6 +81,7 @@ struct job {
     uint32_t failures;
     struct attestation attestation;
     uint64_t gas, memory;
+    uint32_t host_calls, host_bytes;
 };
 
 /* A checkpoint that is executed and not yet stable. */

@@ -20,6 +20,18 @@ static enum err put_index(struct node *n, struct span key, uint64_t index)
     return db_put(n->config.db, DB_INDEX, key, wr_done(&w));
 }
 
+/* A registration is also found by its challenge's id. */
+static enum err index_registration(struct node *n, uint64_t index, const struct audit_op *a)
+{
+    struct op op;
+    uint8_t memory[ID_KEY_SIZE];
+    if (a->reject != REJECT_NONE || op_decode(a->op, &n->scratch, &op) != ERR_OK ||
+        op.content.body.tag != OP_BODY_CHALLENGE_REGISTER)
+        return ERR_OK;
+    struct hash id = challenge_id(&op.content.body.challenge_register, &n->scratch);
+    return put_index(n, id_key(memory, 'c', &id), index);
+}
+
 static enum err index_entry(struct node *n, uint64_t index, struct span bytes)
 {
     struct audit_entry entry;
@@ -31,6 +43,8 @@ static enum err index_entry(struct node *n, uint64_t index, struct span bytes)
     case AUDIT_BODY_OP: {
         struct hash id = op_id(entry.body.op.op);
         e = put_index(n, id_key(memory, 'o', &id), index);
+        if (e == ERR_OK)
+            e = index_registration(n, index, &entry.body.op);
         break;
     }
     case AUDIT_BODY_FINAL:

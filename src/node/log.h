@@ -4,6 +4,7 @@
  * covers them is stable, then in DB_LOG with their tree nodes in DB_NODES and
  * the places of what people ask for in DB_INDEX:
  *   'o' | op_id           -> index of its audit_op
+ *   'c' | challenge id    -> index of the audit_op that registered it
  *   'f' | submission id   -> index of its audit_final
  *   'w' | epoch           -> index of its audit_weights */
 #ifndef NODE_LOG_H
@@ -23,7 +24,7 @@ void log_forget(struct node *n, uint64_t size);
 
 /* An entry, from memory or from the store; borrowed until the next call. */
 bool log_entry(struct node *n, uint64_t index, struct span *bytes);
-/* Where something is: table 'o' or 'f'; stored checkpoints only. */
+/* Where something is: table 'o', 'c' or 'f'; stored checkpoints only. */
 bool log_find(struct node *n, char table, const struct hash *id, uint64_t *index);
 struct audit_nodes log_nodes(struct node *n);
 

@@ -21,7 +21,7 @@ void node_on_peer_up(struct node *n, const struct peer_id *id, uint64_t now_ms)
         if (!n->peers[i].used)
             p = &n->peers[i];
     if (p == NULL) {
-        n->world.disconnect(n->world.ctx, id, "peer_table_full");
+        n->world.disconnect(n->world.net, id, "peer_table_full");
         return;
     }
     *p = (struct peer){.used = true, .id = *id, .member = BFT_ALL};
@@ -43,7 +43,7 @@ void peers_greet(struct node *n, struct peer *p)
 {
     if (p->greeted || n->binding.len == 0)
         return;
-    p->greeted = n->world.send(n->world.ctx, &p->id, P2P_BFT, n->binding);
+    p->greeted = n->world.send(n->world.net, &p->id, P2P_BFT, n->binding);
 }
 
 void peers_bind_again(struct node *n)
@@ -111,7 +111,7 @@ void peers_on_binding(struct node *n, struct peer *p, const struct signed_peer_b
     trace_hotkey(t, "hotkey", &b->binding.hotkey);
     if (e != ERR_OK) {
         trace_word(t, "why", err_name(e));
-        n->world.disconnect(n->world.ctx, &p->id, "binding_refused");
+        n->world.disconnect(n->world.net, &p->id, "binding_refused");
         return;
     }
     if (hotkey_equal(&b->binding.hotkey, &n->config.self)) {
@@ -148,7 +148,7 @@ bool peers_send_member(struct node *n, uint32_t member, struct span frame)
     for (uint32_t i = 0; i < PEERS_MAX; i++) {
         struct peer *p = &n->peers[i];
         if (p->used && p->bound && p->member != BFT_ALL && (member == BFT_ALL || p->member == member))
-            sent |= n->world.send(n->world.ctx, &p->id, P2P_BFT, frame);
+            sent |= n->world.send(n->world.net, &p->id, P2P_BFT, frame);
     }
     return sent;
 }
@@ -159,7 +159,7 @@ static void on_bft_frame(struct node *n, struct peer *p, struct span frame)
     enum err e = net_frame_decode(frame, &n->scratch, &f);
     if (e != ERR_OK) {
         trace_word(trace_add(&n->trace, TRACE_WARN, "peer.bad_frame"), "why", err_name(e));
-        n->world.disconnect(n->world.ctx, &p->id, "bad_frame");
+        n->world.disconnect(n->world.net, &p->id, "bad_frame");
         return;
     }
     switch (f.tag) {
@@ -184,6 +184,7 @@ void node_on_frame(struct node *n, const struct peer_id *id, enum p2p_protocol p
     struct peer *p = peers_find(n, id);
     if (p == NULL)
         return;
+    p->heard_ms = n->now_ms;
     size_t mark = arena_mark(&n->scratch);
     switch (protocol) {
     case P2P_BFT:

@@ -294,7 +294,7 @@ static bool serve(struct node *n, struct peer *to, uint8_t tag, struct span body
     struct wr w = wr_init(room);
     wr_u8(&w, tag);
     wr_raw(&w, body);
-    return n->world.send(n->world.ctx, &to->id, P2P_BFT, peers_bft_frame(n, wr_done(&w)));
+    return n->world.send(n->world.net, &to->id, P2P_BFT, peers_bft_frame(n, wr_done(&w)));
 }
 
 void storage_serve(struct node *n, struct peer *to, uint64_t seq)

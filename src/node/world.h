@@ -11,15 +11,16 @@
 
 struct world {
     void *ctx;
+    void *net; /* of the four calls about peers */
 
     /* A frame to a connected peer; false when it is not connected or its
      * queue is full (the protocols above repeat what matters). */
-    bool (*send)(void *ctx, const struct peer_id *to, enum p2p_protocol protocol,
+    bool (*send)(void *net, const struct peer_id *to, enum p2p_protocol protocol,
                  struct span frame);
     /* An announcement to everybody, and the verdict on one received. */
-    void (*publish)(void *ctx, struct span data);
-    void (*validate)(void *ctx, uint64_t message, enum p2p_verdict verdict);
-    void (*disconnect)(void *ctx, const struct peer_id *peer, const char *why);
+    void (*publish)(void *net, struct span data);
+    void (*validate)(void *net, uint64_t message, enum p2p_verdict verdict);
+    void (*disconnect)(void *net, const struct peer_id *peer, const char *why);
 
     /* The journal.  append buffers a record; flush makes all appended so far
      * durable and is answered by node_on_flushed(ticket).  rotate begins a new

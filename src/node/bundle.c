@@ -1,0 +1,121 @@
+#include "node/log.h"
+#include "node/view.h"
+
+struct building {
+    struct node *n;
+    struct arena *arena;
+    struct bft_checkpoint checkpoint;
+    struct audit_bundle bundle;
+    struct audit_proof_leaf leaves[3];
+};
+
+static enum err add_leaf(struct building *b, uint64_t index, struct audit_entry *entry)
+{
+    if (index >= b->checkpoint.aux.log_size)
+        return ERR_TIMEOUT;
+    struct span bytes;
+    struct hash *path = arena_array(b->arena, AUDIT_LEVELS, sizeof *path);
+    if (!log_entry(b->n, index, &bytes))
+        return ERR_NOT_FOUND;
+    struct audit_proof_leaf *leaf = &b->leaves[b->bundle.leaves_count];
+    leaf->entry = arena_copy(b->arena, bytes);
+    if (path == NULL || leaf->entry.ptr == NULL)
+        return ERR_NO_MEMORY;
+    struct audit_nodes nodes = log_nodes(b->n);
+    enum err e = audit_inclusion(&nodes, index, b->checkpoint.aux.log_size, path, &leaf->path_count);
+    if (e == ERR_OK)
+        e = audit_entry_decode(leaf->entry, b->arena, entry);
+    leaf->path = path;
+    if (e == ERR_OK)
+        b->bundle.leaves_count++;
+    return e;
+}
+
+static enum err add_handovers(struct building *b)
+{
+    uint64_t epochs = b->checkpoint.cert.statement.epoch;
+    struct audit_handover *list = arena_array(b->arena, epochs, sizeof *list);
+    if (list == NULL && epochs > 0)
+        return ERR_NO_MEMORY;
+    for (uint64_t epoch = 0; epoch < epochs; epoch++) {
+        uint8_t key[STORAGE_KEY_SIZE];
+        struct span bytes;
+        enum err e = db_get(b->n->config.db, DB_INDEX, storage_key(key, 'h', epoch), &bytes);
+        if (e == ERR_OK)
+            e = audit_handover_decode(arena_copy(b->arena, bytes), b->arena, &list[epoch]);
+        if (e != ERR_OK)
+            return e;
+    }
+    b->bundle.handovers = list;
+    b->bundle.handovers_count = (uint32_t)epochs;
+    return ERR_OK;
+}
+
+/* Module and input let a stranger recompute; without them the bundle is whole
+ * all the same, and reaches one level less. */
+static enum err add_blobs(struct building *b, const struct state_submission *s)
+{
+    struct state_challenge c;
+    struct span bytes;
+    if (ledger_challenge(b->n->ledger, &s->challenge, b->arena, &c) &&
+        node_get_blob(b->n, &c.body.module, &bytes) == ERR_OK)
+        b->bundle.module = arena_copy(b->arena, bytes);
+    if (node_get_blob(b->n, &s->blob, &bytes) == ERR_OK)
+        b->bundle.input = arena_copy(b->arena, bytes);
+    return ERR_OK;
+}
+
+static enum err add_leaves(struct building *b, const struct hash *submission,
+                           const struct state_submission *s)
+{
+    struct audit_entry entry;
+    uint64_t index;
+    if (!log_find(b->n, 'f', submission, &index))
+        return ERR_TIMEOUT;
+    enum err e = add_leaf(b, index, &entry);
+    if (e == ERR_OK)
+        e = log_find(b->n, 'o', submission, &index) ? add_leaf(b, index, &entry) : ERR_TIMEOUT;
+    if (e == ERR_OK)
+        e = log_find(b->n, 'c', &s->challenge, &index) ? add_leaf(b, index, &entry) : ERR_TIMEOUT;
+    return e;
+}
+
+static enum err encode(struct building *b, struct span *out)
+{
+    size_t size = AUDIT_BUNDLE_SIZE_MIN + b->bundle.module.len + b->bundle.input.len +
+                  (3 << 16) + 3 * AUDIT_LEVELS * HASH_SIZE + BFT_CHECKPOINT_SIZE_MAX +
+                  (size_t)b->bundle.handovers_count * AUDIT_HANDOVER_SIZE_MAX;
+    size_t left = b->arena->size - b->arena->used;
+    struct room room = {NULL, min_u64(size, left - min_u64(left, ARENA_ALIGN))};
+    room.ptr = arena_alloc(b->arena, room.len);
+    if (room.ptr == NULL)
+        return ERR_NO_MEMORY;
+    *out = audit_bundle_encode(&b->bundle, room);
+    return out->ptr == NULL ? ERR_NO_MEMORY : ERR_OK;
+}
+
+enum err bundle_build(struct node *n, const struct hash *submission, struct arena *scratch,
+                      struct span *out)
+{
+    struct building *b = arena_alloc(scratch, sizeof *b);
+    struct state_submission s;
+    if (b == NULL)
+        return ERR_NO_MEMORY;
+    if (!ledger_submission(n->ledger, submission, scratch, &s) ||
+        s.phase != SUBMISSION_PHASE_FINAL)
+        return ERR_NOT_FOUND;
+    if (n->stable_bytes.len == 0)
+        return ERR_TIMEOUT;
+    b->n = n;
+    b->arena = scratch;
+    enum err e = bft_checkpoint_decode(n->stable_bytes, scratch, &b->checkpoint);
+    b->bundle = (struct audit_bundle){.format = AUDIT_FORMAT, .network = n->network,
+                                      .checkpoint = b->checkpoint, .leaves = b->leaves};
+    if (e == ERR_OK)
+        e = add_leaves(b, submission, &s);
+    if (e == ERR_OK)
+        e = add_handovers(b);
+    if (e == ERR_OK)
+        e = add_blobs(b, &s);
+    return e == ERR_OK ? encode(b, out) : e;
+}

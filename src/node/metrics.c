@@ -1,0 +1,119 @@
+#include "node/internal.h"
+#include "node/view.h"
+
+struct source {
+    enum rpc_metric_kind kind;
+    const char *name, *help, *labels;
+    uint64_t (*read)(const struct view *v);
+};
+
+#define READ(name, expression)                                                                     \
+    static uint64_t read_##name(const struct view *v)                                              \
+    {                                                                                              \
+        struct bft_view_info info;                                                                 \
+        bft_info(v->node->bft, &info);                                                             \
+        const struct p2p_counters none = {0};                                                      \
+        const struct p2p_counters *p = v->host == NULL ? &none : p2p_counters(host_p2p(v->host)); \
+        const struct chain_counters *c = chain_counters(v->node->chain);                           \
+        (void)p;                                                                                   \
+        (void)c;                                                                                   \
+        return expression;                                                                         \
+    }
+
+READ(epoch, info.epoch)
+READ(view, info.view)
+READ(executed, info.executed)
+READ(stable, info.stable)
+READ(views_changed, info.views_changed)
+READ(evidence, info.evidence)
+READ(voting, info.voting)
+READ(quorum, info.has_quorum)
+READ(heard, info.quorum_heard)
+READ(ready, node_unready(v->node) == 0)
+READ(drift, v->node->drift)
+READ(mempool, v->node->mempool.count)
+READ(mempool_bytes, v->node->mempool.bytes)
+READ(log_size, v->node->tree.size)
+READ(finalized, v->node->epochs.finalized)
+READ(trace_dropped, v->node->trace.dropped)
+READ(bytes_in, p->bytes_in)
+READ(bytes_out, p->bytes_out)
+READ(handshakes, p->handshakes)
+READ(handshake_failures, p->handshake_failures)
+READ(limit_hits, p->limit_hits)
+READ(protocol_errors, p->protocol_errors)
+READ(frames_in, p->frames_in)
+READ(frames_out, p->frames_out)
+READ(frames_dropped, p->frames_dropped)
+READ(gossip_in, p->gossip_in)
+READ(gossip_duplicate, p->gossip_duplicate)
+READ(gossip_rejected, p->gossip_rejected)
+READ(gossip_ignored, p->gossip_ignored)
+READ(chain_disconnects, c->disconnects)
+READ(chain_timeouts, c->timeouts)
+READ(chain_garbage, c->garbage)
+READ(chain_genesis, c->genesis_refusals)
+READ(chain_confirmed, c->confirmed)
+READ(chain_failed, c->failed)
+
+static const struct source sources[] = {
+    {RPC_GAUGE, "epoch", "The epoch that decides now.", NULL, read_epoch},
+    {RPC_GAUGE, "view", "The view of this replica in its epoch.", NULL, read_view},
+    {RPC_GAUGE, "height", "The last executed slot.", NULL, read_executed},
+    {RPC_GAUGE, "stable_height", "The last slot with a stable checkpoint.", NULL, read_stable},
+    {RPC_COUNTER, "view_changes_total", "Views left for a later one.", NULL, read_views_changed},
+    {RPC_COUNTER, "equivocations_seen_total", "Pairs of contradicting votes seen.", NULL,
+     read_evidence},
+    {RPC_GAUGE, "voting", "1 when this replica may sign.", NULL, read_voting},
+    {RPC_GAUGE, "quorum_connected", "1 when a QUORUM is heard.", NULL, read_quorum},
+    {RPC_GAUGE, "validators_heard", "Members heard within two status periods.", NULL, read_heard},
+    {RPC_GAUGE, "ready", "1 when /ready says yes.", NULL, read_ready},
+    {RPC_GAUGE, "drift", "1 when our state differs from the certified one.", NULL, read_drift},
+    {RPC_GAUGE, "pending_operations", "Operations that wait to be decided.", NULL, read_mempool},
+    {RPC_GAUGE, "pending_bytes", "Bytes of those operations.", NULL, read_mempool_bytes},
+    {RPC_GAUGE, "log_size", "Entries of the network log.", NULL, read_log_size},
+    {RPC_GAUGE, "chain_finalized_block", "The newest finalized block seen.", NULL, read_finalized},
+    {RPC_COUNTER, "trace_dropped_total", "Events lost because the ring was full.", NULL,
+     read_trace_dropped},
+    {RPC_COUNTER, "net_bytes_total", "Bytes over connections.", "kind=\"in\"", read_bytes_in},
+    {RPC_COUNTER, "net_bytes_total", "Bytes over connections.", "kind=\"out\"", read_bytes_out},
+    {RPC_COUNTER, "net_handshakes_total", "Handshakes completed.", NULL, read_handshakes},
+    {RPC_COUNTER, "net_handshake_failures_total", "Handshakes that failed.", NULL,
+     read_handshake_failures},
+    {RPC_COUNTER, "net_limit_hits_total", "Times a network limit was hit.", NULL, read_limit_hits},
+    {RPC_COUNTER, "net_protocol_errors_total", "Peers that broke a protocol.", NULL,
+     read_protocol_errors},
+    {RPC_COUNTER, "net_frames_total", "Frames of our protocols.", "kind=\"in\"", read_frames_in},
+    {RPC_COUNTER, "net_frames_total", "Frames of our protocols.", "kind=\"out\"", read_frames_out},
+    {RPC_COUNTER, "net_frames_dropped_total", "Frames dropped at a full queue.", NULL,
+     read_frames_dropped},
+    {RPC_COUNTER, "gossip_messages_total", "Gossip messages received.", "kind=\"new\"",
+     read_gossip_in},
+    {RPC_COUNTER, "gossip_messages_total", "Gossip messages received.", "kind=\"duplicate\"",
+     read_gossip_duplicate},
+    {RPC_COUNTER, "gossip_messages_total", "Gossip messages received.", "kind=\"rejected\"",
+     read_gossip_rejected},
+    {RPC_COUNTER, "gossip_messages_total", "Gossip messages received.", "kind=\"ignored\"",
+     read_gossip_ignored},
+    {RPC_COUNTER, "chain_disconnects_total", "Connections to the chain lost.", NULL,
+     read_chain_disconnects},
+    {RPC_COUNTER, "chain_timeouts_total", "Calls to the chain without an answer.", NULL,
+     read_chain_timeouts},
+    {RPC_COUNTER, "chain_garbage_total", "Frames from the chain that made no sense.", NULL,
+     read_chain_garbage},
+    {RPC_COUNTER, "chain_wrong_genesis_total", "Endpoints of another chain refused.", NULL,
+     read_chain_genesis},
+    {RPC_COUNTER, "chain_confirmed_total", "Extrinsics read back at a finalized block.", NULL,
+     read_chain_confirmed},
+    {RPC_COUNTER, "chain_failed_total", "Extrinsics that the chain refused.", NULL,
+     read_chain_failed},
+};
+
+bool view_metric(void *ctx, uint32_t index, struct rpc_metric *out)
+{
+    if (index >= COUNT_OF(sources))
+        return false;
+    const struct source *s = &sources[index];
+    *out = (struct rpc_metric){s->kind, s->name, s->help, s->labels, s->read(ctx)};
+    return true;
+}

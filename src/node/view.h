@@ -1,0 +1,28 @@
+/* view: what rpc may see of a node and its host; fills struct rpc_view.
+ *
+ * Layer: L5. */
+#ifndef NODE_VIEW_H
+#define NODE_VIEW_H
+
+#include "node/host.h"
+#include "rpc/view.h"
+
+struct view {
+    struct node *node;
+    struct host *host; /* NULL: no peers to tell about (the simulator) */
+    uint64_t started_ms;
+    struct rpc_view rpc;
+};
+
+/* node and host are kept; v must not move afterwards. */
+void view_init(struct view *v, struct node *node, struct host *host, uint64_t now_ms);
+
+bool view_metric(void *ctx, uint32_t index, struct rpc_metric *out);
+
+/* The file that proves the score of a final submission (docs/audit.md), in
+ * scratch.  ERR_NOT_FOUND: not final; ERR_TIMEOUT: final, and no stable
+ * checkpoint covers it yet; ERR_NO_MEMORY. */
+enum err bundle_build(struct node *n, const struct hash *submission, struct arena *scratch,
+                      struct span *out);
+
+#endif
