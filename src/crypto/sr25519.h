@@ -120,7 +120,8 @@ bool sr25519_verify_batch(const struct sr25519_item *items, size_t count,
 
 /* --- Start-up -------------------------------------------------------------- */
 
-/* sr25519_self_test: known keys, signatures and refusals, through every path.
+/* sr25519_self_test: known keys, signatures and refusals, by the fast path and by
+ * libsodium.
  * ERR_UNSUPPORTED: this build or machine computes something wrong; do not go
  * on.  About two milliseconds. */
 enum err sr25519_self_test(void);

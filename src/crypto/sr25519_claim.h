@@ -15,6 +15,8 @@ struct sr25519_claim {
     uint8_t k[32];   /* Below the group order. */
 };
 
+extern const struct merlin sr25519_transcript_start;
+
 /* sr25519_transcript: everything up to and with the public key. */
 void sr25519_transcript(struct merlin *t, struct span message, const uint8_t key[32]);
 

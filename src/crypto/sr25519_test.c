@@ -36,6 +36,10 @@ static void test_challenges(void **state)
 {
     (void)state;
     struct merlin t;
+    merlin_init(&t, "SigningContext");
+    merlin_append(&t, "", SPAN_LITERAL("substrate"));
+    assert_memory_equal(&t, &sr25519_transcript_start, sizeof t);
+
     uint8_t alice[32], r[32] = {0}, k[32], message[200];
     from_hex("d43593c715fdd31c61141abd04a99fd6822c8558854ccde39a5684e7a56da27d", alice, 32);
     sr25519_transcript(&t, SPAN_LITERAL("abc"), alice);

@@ -2,14 +2,123 @@
 
 #include <sodium.h>
 
+#include "crypto/halve.h"
+#include "crypto/point.h"
+#include "crypto/sr25519_claim.h"
+
+enum { HALF_BITS = 128 };
+
 bool sr25519_key_ok(const struct hotkey *key)
 {
     static const struct hotkey zero;
-    return (key->bytes[31] & 0x80) == 0 && !hotkey_equal(key, &zero) &&
-           crypto_core_ristretto255_is_valid_point(key->bytes) == 1;
+    struct point p;
+    return !hotkey_equal(key, &zero) && point_decode(key->bytes, &p);
 }
 
+/* R = s*B - k*key holds exactly when v*s*B - v*R - u*key is the identity, for
+ * any v that is not zero and u = v*k.  halve picks both short, so that half the
+ * doublings do; in return R must be decoded, which costs what encoding the
+ * result would.  Every term is subtracted but the first, and u also when v is
+ * negative, by the signs of its digits. */
 bool sr25519_verify(const struct hotkey *key, struct span message, const struct signature *s)
 {
-    return sr25519_verify_sodium(key, message, s);
+    struct sr25519_claim c;
+    struct point minus_key, r, sum;
+    struct cached key_table[POINT_TABLE], r_table[POINT_TABLE];
+    struct digits u, v, low, high;
+    struct halves h;
+    uint8_t wide_v[32] = {0}, vs[32];
+
+    if (!sr25519_claim_read(key, message, s, &c) || !point_decode_pair(c.key, c.r, &minus_key, &r))
+        return false;
+    point_table(&minus_key, key_table);
+    point_table(&r, r_table);
+
+    halve(c.k, &h);
+    memcpy(wide_v, h.v, sizeof h.v);
+    crypto_core_ristretto255_scalar_mul(vs, wide_v, c.s);
+    size_t used = digits_of(h.u, HALF_BITS, POINT_WIDTH, &u);
+    size_t used_v = digits_of(h.v, HALF_BITS, POINT_WIDTH, &v);
+    size_t used_low = digits_of(vs, HALF_BITS, POINT_WIDTH_BASE, &low);
+    size_t used_high = digits_of(vs + 16, HALF_BITS, POINT_WIDTH_BASE, &high);
+    used = used > used_v ? used : used_v;
+    used = used > used_low ? used : used_low;
+    used = used > used_high ? used : used_high;
+
+    point_identity(&sum);
+    unsigned doublings = 0;
+    for (size_t i = used; i-- > 0;) {
+        doublings++;
+        if ((u.at[i] | v.at[i] | low.at[i] | high.at[i]) == 0)
+            continue;
+        point_double(&sum, doublings);
+        doublings = 0;
+        point_add(&sum, key_table, h.v_negative ? u.at[i] : -u.at[i]);
+        point_add(&sum, r_table, -v.at[i]);
+        point_add_affine(&sum, base_table[0], low.at[i]);
+        point_add_affine(&sum, base_table[HALF_BITS / POINT_STRIDE], high.at[i]);
+    }
+    point_double(&sum, doublings);
+    return point_is_identity(&sum);
+}
+
+/* --- Prepared keys -------------------------------------------------------- */
+
+struct sr25519_prepared {
+    _Alignas(16) struct hotkey key;
+    struct affine tables[POINT_TABLES][POINT_TABLE_PREPARED];
+};
+
+size_t sr25519_prepared_size(void)
+{
+    return sizeof(struct sr25519_prepared);
+}
+
+enum err sr25519_prepare(const struct hotkey *key, struct sr25519_prepared *out)
+{
+    static const struct hotkey zero;
+    struct point p;
+    if (hotkey_equal(key, &zero) || !point_decode(key->bytes, &p))
+        return ERR_BAD_KEY;
+    out->key = *key;
+    point_prepare(&p, out->tables);
+    return ERR_OK;
+}
+
+const struct hotkey *sr25519_prepared_key(const struct sr25519_prepared *p)
+{
+    return &p->key;
+}
+
+/* Both scalars fall into eight parts of 32 bits, each with a table of its own,
+ * so 32 doublings do. */
+bool sr25519_verify_prepared(const struct sr25519_prepared *p, struct span message,
+                             const struct signature *s)
+{
+    struct sr25519_claim c;
+    struct digits base[POINT_TABLES], key[POINT_TABLES];
+    struct point sum;
+    uint8_t r[32];
+    if (!sr25519_claim_read(&p->key, message, s, &c))
+        return false;
+    for (unsigned j = 0; j < POINT_TABLES; j++) {
+        digits_of(c.s + 4 * j, POINT_STRIDE, POINT_WIDTH_BASE, &base[j]);
+        digits_of(c.k + 4 * j, POINT_STRIDE, POINT_WIDTH_PREPARED, &key[j]);
+    }
+    point_identity(&sum);
+    unsigned doublings = 0;
+    for (size_t i = POINT_STRIDE + 1; i-- > 0;) {
+        doublings++;
+        for (unsigned j = 0; j < POINT_TABLES; j++) {
+            if ((base[j].at[i] | key[j].at[i]) == 0)
+                continue;
+            point_double(&sum, doublings);
+            doublings = 0;
+            point_add_affine(&sum, base_table[j], base[j].at[i]);
+            point_add_affine(&sum, p->tables[j], -key[j].at[i]);
+        }
+    }
+    point_double(&sum, doublings);
+    point_encode(&sum, r);
+    return memcmp(r, c.r, sizeof r) == 0;
 }
