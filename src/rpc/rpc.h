@@ -22,7 +22,7 @@
 #include "rpc/view.h"
 
 enum {
-    RPC_BODY_MAX = 64 << 10,
+    RPC_BODY_MAX = 160 << 10,  /* the largest operation in hexadecimal, and what is around it */
     RPC_BATCH_MAX = 32,
     RPC_DEPTH_MAX = 8,
     RPC_ANSWER_MAX = 4 << 20,
@@ -35,6 +35,7 @@ enum {
 
 /* Error codes beside those of JSON-RPC itself. */
 enum rpc_code {
+    RPC_OK = 0,
     RPC_PARSE = -32700,
     RPC_REQUEST = -32600,
     RPC_METHOD = -32601,

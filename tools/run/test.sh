@@ -132,7 +132,6 @@ group_fuzz() {
 # its last line.
 group_programs() {
     local script name log status
-    setup_packages test || { tally programs 0 1; return 0; }
     setup_build release || { tally programs 0 1; return 0; }
     export PLATFORM_ROOT=$PWD PLATFORM_BUILD=$PWD/build/release
     for script in tests/*/run.sh interop/*/run.sh; do
@@ -154,7 +153,6 @@ test_groups() {
     [ $# -gt 0 ] || set -- "${test_all[@]}"
     tally_open
     say "groups: $*"
-    setup_packages test
     for group; do
         declare -F "group_$group" >/dev/null || stop "no test group '$group'; there are: ${test_all[*]}"
     done
