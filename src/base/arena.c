@@ -26,7 +26,7 @@ void arena_close(struct arena *a)
     *a = (struct arena){0};
 }
 
-void *arena_alloc(struct arena *a, size_t size)
+void *arena_raw(struct arena *a, size_t size)
 {
     assert(a->used <= a->size);
     size_t start = (a->used + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
@@ -35,7 +35,13 @@ void *arena_alloc(struct arena *a, size_t size)
     a->used = start + size;
     if (a->used > a->peak)
         a->peak = a->used;
-    return memset(a->memory + start, 0, size);
+    return a->memory + start;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+    void *memory = arena_raw(a, size);
+    return memory == NULL ? NULL : memset(memory, 0, size);
 }
 
 void *arena_array(struct arena *a, size_t count, size_t size)

@@ -35,6 +35,10 @@ void arena_close(struct arena *a); /* A zeroed arena is fine. */
 /* arena_alloc: size bytes, zeroed, or NULL when they do not fit. */
 void *arena_alloc(struct arena *a, size_t size);
 
+/* arena_raw: like arena_alloc, not zeroed: for big buffers of which little is
+ * ever used, so that the rest never becomes resident. */
+void *arena_raw(struct arena *a, size_t size);
+
 /* arena_array: count elements, or NULL, also when the product overflows. */
 void *arena_array(struct arena *a, size_t count, size_t size);
 

@@ -25,6 +25,9 @@ enum {
     BFT_EFFECTS_MAX = 1024,
     BFT_STATEMENT_SIZE = 161,
     BFT_ALL = 0xffff, /* as a member index: every other member */
+    BFT_SCHEDULE = 1024,   /* entries of the leader schedule before it repeats */
+    BFT_ROTATION = 4,      /* segments after which the leader changes as planned, R14 */
+    BFT_PIPELINE_MAX = 16, /* proposals of one leader under way */
 };
 
 /* Quorum arithmetic, R of docs/consensus.md section 3. */
@@ -38,10 +41,12 @@ struct bft_set {
     struct hash hash;                         /* valset_hash */
     uint64_t total, quorum_stake, weak_stake; /* q_w and k_w */
     uint32_t count, quorum_count, weak_count; /* N, q_n and k_n */
+    uint16_t schedule[BFT_SCHEDULE];          /* leader of view v: schedule[v % BFT_SCHEDULE] */
 };
 
 /* bft_set_init checks R17's conditions: 1..256 members in strictly ascending
- * order, stake at least 1 each, sum at most 2^61.  set.members is kept. */
+ * order, stake at least 1 each, sum at most 2^61.  set.members is kept.
+ * ERR_MALFORMED otherwise.  (Below four members f is 0: nobody may fail.) */
 enum err bft_set_init(struct bft_set *s, const struct valset *set);
 struct hash bft_valset_hash(const struct valset *set);
 bool bft_is_quorum(const struct bft_set *s, const struct bft_bitmap *b);
@@ -60,6 +65,7 @@ struct hash bft_aux_hash(const struct bft_checkpoint_aux *aux);
 /* bft_cert_check: every rule of a certificate: a member a bit, a signature a
  * bit and no more, QUORUM, and each signature.  Stateless: the audit verifier
  * and state transfer use it too. */
+/* ERR_MALFORMED: its shape; ERR_DENIED: no QUORUM; ERR_BAD_SIGNATURE. */
 enum err bft_cert_check(const struct bft_cert *cert, const struct bft_set *set,
                         const struct hash *network, const struct verifier *verifier);
 
@@ -69,33 +75,43 @@ struct bft_config {
     struct verifier verifier;
     uint32_t timeout_ms;   /* base of the view timer */
     uint32_t status_ms;    /* anti-entropy period */
+    uint32_t pipeline;     /* proposals under way at a time, 1 .. BFT_PIPELINE_MAX; 0: 2 */
     uint64_t seed;         /* jitter */
+    /* R18: sign only in epochs whose set was read at a block later than this.
+     * 0: in every epoch (a store that is whole, or the genesis of the network).
+     * A store that is new, restored or damaged: the finalized head seen at this
+     * start, or UINT64_MAX until it is known (then bft_vote_after_block). */
+    uint64_t vote_after_block;
 };
 
 struct bft;
 
 size_t bft_arena_size(void);
-/* bft_init: the genesis set; executed = stable = 0. */
+/* bft_init: the genesis set (copied); executed = stable = 0.  ERR_NO_MEMORY: the
+ * arena is smaller than bft_arena_size; ERR_MALFORMED: bft_set_init's rules. */
 enum err bft_init(struct bft **out, struct arena *arena, const struct bft_config *c,
                   const struct valset *genesis);
 
 enum bft_event_kind {
-    BFT_EV_REPLAY,    /* a journal record, oldest first; before BFT_EV_START */
     BFT_EV_RESUME,    /* state at the last durable checkpoint: resume; before records */
+    BFT_EV_REPLAY,    /* a journal record, oldest first; before BFT_EV_START.  An
+                         EXECUTE it causes is answered before the next record. */
     BFT_EV_START,     /* replay is over: begin to take part */
     BFT_EV_TICK,
     BFT_EV_MESSAGE,   /* bytes of a bft_message from member from, or from a stranger (BFT_ALL) */
-    BFT_EV_PENDING,   /* pending: how many operations wait; pending_since_ms: the oldest */
-    BFT_EV_BATCH,     /* payload for the BFT_FX_PROPOSE of (view, seq) */
-    BFT_EV_CHECKED,   /* ok: the payload of digest is valid (BFT_FX_CHECK); wait: not yet */
-    BFT_EV_SIGNED,    /* token, signature: durable and signed; or refused */
+    BFT_EV_PENDING,   /* pending: how many operations wait; pending_since_ms: the oldest;
+                         fill: slots are wanted up to the segment's end although
+                         nothing waits (an epoch is due), since pending_since_ms */
+    BFT_EV_BATCH,     /* bytes: the payload for the BFT_FX_PROPOSE of (view, seq).  Empty:
+                         NULL under fill, otherwise nothing to propose before the next PENDING */
+    BFT_EV_CHECKED,   /* ok: the payload of digest for seq is valid (BFT_FX_CHECK); wait: not yet */
+    BFT_EV_SIGNED,    /* token; ok: durable and signed, signature; not ok: refused */
     BFT_EV_EXECUTED,  /* slot seq is executed: aux, and next set when it ended the epoch */
 };
 
 struct bft_resume {
-    const struct valset *set; /* of the current epoch; kept until the next step */
-    uint64_t executed;        /* == stable: LMDB is synced at checkpoints only */
-    struct bft_checkpoint checkpoint;
+    const struct valset *set; /* that decides the slot after the checkpoint; copied */
+    struct bft_checkpoint checkpoint; /* of the state's slot; checked by whoever stored it */
 };
 
 struct bft_event {
@@ -106,6 +122,7 @@ struct bft_event {
     uint64_t view, seq, token;
     uint32_t pending;
     uint64_t pending_since_ms;
+    bool fill;
     struct hash digest;
     bool ok, wait;
     struct signature signature;
@@ -114,19 +131,34 @@ struct bft_event {
     struct bft_resume resume;
 };
 
+/* The journal may forget: once the state of STABLE(c) is durable, every record
+ * before the checkpoint record of the checkpoint before c.
+ *
+ * Execution waits at a checkpoint slot until it is stable, so between EXECUTED(c)
+ * and STABLE(c) the state is exactly that of slot c. */
 enum bft_effect_kind {
-    BFT_FX_PERSIST, /* append bytes, a bft_record; durable before any SIGNED of this turn */
+    BFT_FX_PERSIST, /* append bytes (a bft_record) to the journal; flushed before any SIGNED of
+                       this turn; a turn without SIGN needs no flush */
     BFT_FX_SIGN,    /* have statement signed; answer with BFT_EV_SIGNED(token) */
     BFT_FX_SEND,    /* bytes (a bft_message) to member to, or to BFT_ALL */
     BFT_FX_REPLY,   /* bytes to the stranger whose MESSAGE is being handled */
-    BFT_FX_PROPOSE, /* this replica leads: give a BATCH for (view, seq); last_in_segment */
-    BFT_FX_CHECK,   /* is payload valid for slot seq?  Answer with BFT_EV_CHECKED(digest) */
-    BFT_FX_EXECUTE, /* slot seq is decided: payload and cert; answer with BFT_EV_EXECUTED */
-    BFT_FX_STABLE,  /* checkpoint seq is stable: sync the state; bytes: bft_checkpoint */
-    BFT_FX_FETCH,   /* decided slots from seq on are missing: ask peers (a FETCH was sent too) */
-    BFT_FX_SERVE,   /* member or stranger wants decided slots from seq on: answer from the store */
+    BFT_FX_PROPOSE, /* this replica leads: give a BATCH for (view, seq); last_in_segment.
+                       Batches given in an earlier view may be lost: offer again what is
+                       not executed. */
+    BFT_FX_CHECK,   /* is payload bytes of digest valid for slot seq (last_in_segment)?
+                       Answer with BFT_EV_CHECKED */
+    BFT_FX_EXECUTE, /* slot seq is decided: bytes and cert; answer with BFT_EV_EXECUTED */
+    BFT_FX_STABLE,  /* checkpoint seq is stable: make the state durable; bytes: bft_checkpoint,
+                       to be kept for SERVE and for audit */
+    BFT_FX_FETCH,   /* decided slots from seq on are missing.  A member has sent a bft_fetch to
+                       another; whoever is not one, or hears no QUORUM, leaves it to the
+                       caller to send bft_fetch{seq} to any peer */
+    BFT_FX_SERVE,   /* member to, or the stranger (BFT_ALL), wants what follows: send from the
+                       store the bft_checkpoint of seq - 1 if there is one, then bft_decided of
+                       seq, seq + 1, ..., each checkpoint behind its slot; a few dozen slots */
     BFT_FX_EVIDENCE,/* bytes: op_evidence of a validator that signed twice */
-    BFT_FX_ALARM,   /* safety: two certificates for one slot, or a root that differs; stop voting */
+    BFT_FX_ALARM,   /* safety: two certificates for one slot, or a root that differs; the core
+                       signs nothing any more */
 };
 
 struct bft_effect {
@@ -147,10 +179,15 @@ struct bft_effects {
     uint64_t wake_at_ms;
 };
 
+/* bft_step is one turn.  Every event but RESUME, REPLAY and EXECUTED comes after
+ * START.  Time never runs backwards. */
 void bft_step(struct bft *b, const struct bft_event *ev, struct bft_effects *fx);
 
 /* bft_stop_voting: after an alarm; the core follows and signs nothing. */
 void bft_stop_voting(struct bft *b);
+
+/* bft_vote_after_block: see bft_config. */
+void bft_vote_after_block(struct bft *b, uint64_t block);
 
 struct bft_view_info {
     uint64_t epoch, view, executed, stable, proposed;
@@ -160,6 +197,8 @@ struct bft_view_info {
     uint32_t quorum_heard;    /* members heard from within two status periods */
     bool has_quorum;          /* those form a QUORUM: decisions are possible */
     uint64_t views_changed, decided, evidence;
+    uint64_t malformed, bad_signatures, refused; /* refused: by the signer's guard */
+    uint64_t network_executed; /* the highest slot that others have shown or claimed */
 };
 
 void bft_info(const struct bft *b, struct bft_view_info *out);
