@@ -80,8 +80,7 @@ bool bft_core_backed(struct bft *b, const struct bft_view_change_core *core,
     if (core->stable > proved(b))
         return false;
     for (uint32_t i = 0; i < core->prepared_count; i++)
-        if (core->prepared[i].seq > proved(b) &&
-            !entry_backed(b, &core->prepared[i], certs, count))
+        if (core->prepared[i].seq > proved(b) && !entry_backed(b, &core->prepared[i], certs, count))
             return false;
     return true;
 }

@@ -17,11 +17,11 @@ size_t bft_arena_size(void)
     size_t votes = aligned(VALIDATORS_MAX * sizeof(struct vote));
     size_t slot = VOTE_KINDS * votes + 3 * cert_room(); /* prepared, committed, pool */
     size_t vc = aligned(BFT_WINDOW * sizeof(struct bft_prepared));
-    return aligned(sizeof(struct bft)) + 2 * aligned(VALIDATORS_MAX * sizeof(struct valset_member)) +
-           BFT_WINDOW * slot + BFT_PLACES * votes + 2 * cert_room() +
+    return aligned(sizeof(struct bft)) +
+           2 * aligned(VALIDATORS_MAX * sizeof(struct valset_member)) + BFT_WINDOW * slot +
+           BFT_PLACES * votes + 2 * cert_room() +
            aligned(VALIDATORS_MAX * sizeof(struct stored_vc)) + (VALIDATORS_MAX + 1) * vc +
-           aligned(VALIDATORS_MAX * sizeof(struct peer)) +
-           2 * aligned(BFT_NEW_VIEW_BODY_SIZE_MAX) +
+           aligned(VALIDATORS_MAX * sizeof(struct peer)) + 2 * aligned(BFT_NEW_VIEW_BODY_SIZE_MAX) +
            BFT_CHECKPOINT_INTERVAL * BFT_PAYLOADS * aligned(BFT_BATCH_SIZE_MAX) +
            aligned(BFT_OUT_SIZE) + aligned(BFT_DECODE_SIZE) + ARENA_ALIGN;
 }
@@ -39,7 +39,8 @@ static bool take_slots(struct bft *b, struct arena *a)
         ok = (b->pool[i].room = arena_raw(a, cert_room())) != NULL && ok;
     }
     for (uint32_t i = 0; i < BFT_PLACES; i++)
-        ok = (b->places[i].votes = arena_raw(a, VALIDATORS_MAX * sizeof(struct vote))) != NULL && ok;
+        ok =
+            (b->places[i].votes = arena_raw(a, VALIDATORS_MAX * sizeof(struct vote))) != NULL && ok;
     for (uint32_t i = 0; i < BFT_CHECKPOINT_INTERVAL; i++)
         for (uint32_t k = 0; k < BFT_PAYLOADS; k++)
             ok = (b->payloads[i][k].bytes = arena_raw(a, BFT_BATCH_SIZE_MAX)) != NULL && ok;
@@ -66,7 +67,8 @@ static bool take_rest(struct bft *b, struct arena *a)
     arena_init(&b->decode, (struct room){decode, BFT_DECODE_SIZE});
     bool ok = true;
     for (uint32_t i = 0; i < VALIDATORS_MAX; i++)
-        ok = (b->vcs[i].room = arena_raw(a, BFT_WINDOW * sizeof(struct bft_prepared))) != NULL && ok;
+        ok =
+            (b->vcs[i].room = arena_raw(a, BFT_WINDOW * sizeof(struct bft_prepared))) != NULL && ok;
     return ok;
 }
 

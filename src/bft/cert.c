@@ -75,8 +75,8 @@ bool bft_cert_of_votes(const struct bft *b, const struct vote *votes,
 {
     struct bft_bitmap signers = {0};
     for (uint32_t i = 0; i < b->set.count; i++)
-        if (votes[i].held && votes[i].view == st->view && hash_equal(&votes[i].digest, &st->digest) &&
-            hash_equal(&votes[i].aux, &st->aux))
+        if (votes[i].held && votes[i].view == st->view &&
+            hash_equal(&votes[i].digest, &st->digest) && hash_equal(&votes[i].aux, &st->aux))
             bitmap_add(&signers, i);
     if (!bft_is_quorum(&b->set, &signers))
         return false;
@@ -85,8 +85,8 @@ bool bft_cert_of_votes(const struct bft *b, const struct vote *votes,
     for (uint32_t i = 0; i < b->set.count; i++)
         if (bitmap_has(&signers, i))
             to->room[count++] = votes[i].signature;
-    to->cert = (struct bft_cert){
-        .statement = *st, .signatures = to->room, .signatures_count = count};
+    to->cert =
+        (struct bft_cert){.statement = *st, .signatures = to->room, .signatures_count = count};
     memcpy(to->cert.bitmap, signers.bits, sizeof signers.bits);
     to->held = true;
     return true;

@@ -43,8 +43,8 @@ static void persist_stable(struct bft *b)
     bft_persist(b, &r);
     if (b->ending)
         return;
-    uint64_t fixed_max = b->nv.held && b->nv.fixed_count > 0
-                             ? b->nv.fixed[b->nv.fixed_count - 1].seq : 0;
+    uint64_t fixed_max =
+        b->nv.held && b->nv.fixed_count > 0 ? b->nv.fixed[b->nv.fixed_count - 1].seq : 0;
     if (fixed_max > b->stable) {
         bft_new_view_persist(b, &b->nv);
     } else if (b->view > 0) {
@@ -54,8 +54,8 @@ static void persist_stable(struct bft *b)
     }
     if (b->target > b->view) {
         struct bft_record leave = {.tag = BFT_RECORD_VIEW};
-        leave.view = (struct bft_record_view){.epoch = b->set.set.epoch, .view = b->target,
-                                              .has_core = true, .core = b->own_vc.core};
+        leave.view = (struct bft_record_view){
+            .epoch = b->set.set.epoch, .view = b->target, .has_core = true, .core = b->own_vc.core};
         bft_persist(b, &leave);
     }
 }
@@ -171,8 +171,7 @@ void bft_on_checkpoint(struct bft *b, const struct bft_checkpoint *c)
     bft_on_checkpoint_cert(b, &c->cert);
 }
 
-void bft_own_checkpoint(struct bft *b, const struct bft_statement *st,
-                        const struct signature *sig)
+void bft_own_checkpoint(struct bft *b, const struct bft_statement *st, const struct signature *sig)
 {
     struct place *p = bft_place(b, st->seq);
     if (p == NULL || !p->executed)

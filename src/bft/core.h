@@ -55,10 +55,10 @@ enum vote_kind { VOTE_PREPARE, VOTE_COMMIT, VOTE_KINDS };
 struct slot {
     uint64_t seq; /* 0: not in use */
     /* Of the current view. */
-    bool proposed;   /* digest is the leader's proposal or fixed by the NEW-VIEW */
-    bool fixed;      /* by the NEW-VIEW: R1's last clause */
-    bool checked;    /* the payload is valid here */
-    bool asked;      /* BFT_FX_CHECK is out */
+    bool proposed; /* digest is the leader's proposal or fixed by the NEW-VIEW */
+    bool fixed;    /* by the NEW-VIEW: R1's last clause */
+    bool checked;  /* the payload is valid here */
+    bool asked;    /* BFT_FX_CHECK is out */
     bool has_signature;
     struct hash digest;
     struct signature signature; /* of the PROPOSE */
@@ -125,9 +125,9 @@ struct bft {
     struct prng prng;
     bool started, replaying, resumed, stopped, alarmed, ending;
 
-    uint64_t view, target; /* target > view: changing views */
+    uint64_t view, target;             /* target > view: changing views */
     uint64_t executed, stable, proven; /* proven: the highest slot that a certificate showed */
-    struct hash chain;     /* c of the last executed slot */
+    struct hash chain;                 /* c of the last executed slot */
     bool executing;
     uint64_t next_propose, asked_seq; /* asked: 0 or the slot a BATCH is awaited for */
     uint32_t segments;                /* executed in this view */
@@ -138,15 +138,15 @@ struct bft {
     struct held_cert stable_cert; /* K-cert of stable; of the epoch before at its start */
     struct bft_checkpoint_aux stable_aux;
 
-    struct stored_vc *vcs;            /* [VALIDATORS_MAX]; ours too, once signed */
-    struct stored_vc own_vc;          /* as asked to be signed */
+    struct stored_vc *vcs;             /* [VALIDATORS_MAX]; ours too, once signed */
+    struct stored_vc own_vc;           /* as asked to be signed */
     struct held_cert pool[BFT_WINDOW]; /* best P-certs that came with VIEW-CHANGEs, R8 */
-    struct held_cert pool_stable;     /* best K-cert that came with one */
-    struct held_new_view nv;          /* of the view we are in */
-    struct held_new_view building;    /* ours, awaiting its signature */
+    struct held_cert pool_stable;      /* best K-cert that came with one */
+    struct held_new_view nv;           /* of the view we are in */
+    struct held_new_view building;     /* ours, awaiting its signature */
 
-    uint32_t failed_views;            /* k of R13 */
-    uint64_t quorum_since_ms;         /* a QUORUM wants target or later; 0: not yet */
+    uint32_t failed_views;    /* k of R13 */
+    uint64_t quorum_since_ms; /* a QUORUM wants target or later; 0: not yet */
     bool work_known, request_known;
     uint64_t work_since_ms, request_since_ms, request_oldest_ms, work_executed;
     uint64_t status_at_ms, resend_at_ms, fetch_at_ms, rotate_at_ms;
@@ -215,8 +215,8 @@ struct payload *bft_payload_find(struct bft *b, uint64_t seq, const struct hash 
 bool bft_payload_here(struct bft *b, uint64_t seq, const struct hash *digest);
 void bft_payload_keep(struct bft *b, struct slot *s, const struct hash *digest, struct span bytes,
                       bool journaled);
-void bft_slots_forget(struct bft *b);      /* all, at a new epoch */
-void bft_slots_enter_view(struct bft *b);  /* what belongs to a view only */
+void bft_slots_forget(struct bft *b);     /* all, at a new epoch */
+void bft_slots_enter_view(struct bft *b); /* what belongs to a view only */
 
 /* vote.c */
 bool bft_may_vote(const struct bft *b);
@@ -250,8 +250,7 @@ void bft_places_forget(struct bft *b);
 void bft_on_checkpoint_vote(struct bft *b, const struct bft_vote *v);
 void bft_on_checkpoint_cert(struct bft *b, const struct bft_cert *cert);
 void bft_on_checkpoint(struct bft *b, const struct bft_checkpoint *c);
-void bft_own_checkpoint(struct bft *b, const struct bft_statement *st,
-                        const struct signature *sig);
+void bft_own_checkpoint(struct bft *b, const struct bft_statement *st, const struct signature *sig);
 void bft_checkpoint_reached(struct bft *b, const struct bft_checkpoint_aux *aux);
 void bft_checkpoint_sign(struct bft *b);
 bool bft_checkpoint_message(const struct bft *b, struct bft_message *m);
@@ -287,7 +286,7 @@ struct reproposals {
     uint64_t low, high; /* min_s, max_s */
     uint32_t count;
     struct bft_reproposal items[BFT_WINDOW];
-    bool claimed[BFT_WINDOW];   /* by a core: a P-cert of views[i] must be shown, for NULL too */
+    bool claimed[BFT_WINDOW]; /* by a core: a P-cert of views[i] must be shown, for NULL too */
     uint64_t views[BFT_WINDOW];
 };
 void bft_reproposals_compute(const struct bft_signed_core *cores, uint32_t count, uint64_t proved,

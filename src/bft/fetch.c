@@ -31,8 +31,7 @@ void bft_fetch_decided(struct bft *b, uint32_t from)
 {
     if (b->replaying || !b->started)
         return;
-    bool used_up = b->fetch_seq != 0 &&
-                   b->executed >= b->fetch_seq + BFT_CHECKPOINT_INTERVAL - 1;
+    bool used_up = b->fetch_seq != 0 && b->executed >= b->fetch_seq + BFT_CHECKPOINT_INTERVAL - 1;
     if (!used_up && b->now_ms < b->fetch_at_ms)
         return;
     uint64_t first = prng_below(&b->prng, b->set.count);
@@ -107,8 +106,9 @@ void bft_on_payload(struct bft *b, const struct bft_payload *p)
         return;
     struct slot *s = bft_slot(b, p->seq);
     struct hash digest = bft_payload_digest(p->payload);
-    const struct hash *want = s->decided ? &s->committed.cert.statement.digest
-                              : s->proposed ? &s->digest : NULL;
+    const struct hash *want = s->decided    ? &s->committed.cert.statement.digest
+                              : s->proposed ? &s->digest
+                                            : NULL;
     if (want == NULL || !hash_equal(want, &digest))
         return; /* not asked for, or not what was asked for */
     bft_payload_keep(b, s, &digest, p->payload, false);

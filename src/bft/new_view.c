@@ -91,8 +91,7 @@ void bft_new_view_try(struct bft *b)
         return;
     struct bft_signed_core cores[VALIDATORS_MAX];
     struct bft_cert certs[1 + BFT_WINDOW];
-    struct bft_new_view_body body = {
-        .epoch = b->set.set.epoch, .view = b->target, .cores = cores};
+    struct bft_new_view_body body = {.epoch = b->set.set.epoch, .view = b->target, .cores = cores};
     body.cores_count = collect(b, cores);
     if (body.cores_count == 0)
         return;
@@ -106,8 +105,8 @@ void bft_new_view_try(struct bft *b)
         return;
 
     struct held_new_view *nv = &b->building;
-    struct span bytes = bft_new_view_body_encode(
-        &body, (struct room){nv->room, BFT_NEW_VIEW_BODY_SIZE_MAX});
+    struct span bytes =
+        bft_new_view_body_encode(&body, (struct room){nv->room, BFT_NEW_VIEW_BODY_SIZE_MAX});
     assert(bytes.len != 0);
     nv->held = true;
     nv->signed_ = false;
@@ -203,8 +202,7 @@ static bool cores_valid(struct bft *b, const struct bft_new_view_body *body)
         const struct stored_vc *known = &b->vcs[c->signer];
         if (known->held && hash_equal(&known->digest, &digest))
             continue; /* its signature was checked when it came */
-        struct bft_statement st =
-            bft_statement_of(b, BFT_TYPE_VIEW_CHANGE, body->view, 0, &digest);
+        struct bft_statement st = bft_statement_of(b, BFT_TYPE_VIEW_CHANGE, body->view, 0, &digest);
         if (!bft_verify(b, &st, c->signer, &c->signature))
             return false;
     }

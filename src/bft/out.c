@@ -17,8 +17,7 @@ struct span bft_out_take(struct bft *b, struct span written)
 
 bool bft_out_fits(struct bft *b, size_t size)
 {
-    if (b->out_used + size + BFT_OUT_RESERVE <= b->out.len &&
-        b->fx->count < BFT_EFFECTS_MAX / 2)
+    if (b->out_used + size + BFT_OUT_RESERVE <= b->out.len && b->fx->count < BFT_EFFECTS_MAX / 2)
         return true;
     b->again = true; /* the next step goes on */
     return false;

@@ -3,8 +3,7 @@
 static void equivocated(struct bft *b, struct slot *s, const struct bft_propose *p,
                         const struct bft_statement *second)
 {
-    struct bft_statement first =
-        bft_statement_of(b, BFT_TYPE_PROPOSE, b->view, s->seq, &s->digest);
+    struct bft_statement first = bft_statement_of(b, BFT_TYPE_PROPOSE, b->view, s->seq, &s->digest);
     if (s->has_signature)
         bft_report(b, p->signer, &first, &s->signature, second, &p->signature); /* E3 */
     bft_view_change_start(b, bft_next_view(b, b->view), false);
@@ -64,7 +63,7 @@ void bft_on_pending(struct bft *b, const struct bft_event *ev)
     /* P9: the timer is the oldest request's; a younger oldest means that the
      * one it ran for is executed. */
     if (wanted && (!b->request_known || ev->pending_since_ms > b->request_oldest_ms)) {
-        b->request_since_ms = b->request_known ? b->now_ms : min_u64(ev->pending_since_ms, b->now_ms);
+        b->request_since_ms = b->now_ms;
         b->request_oldest_ms = ev->pending_since_ms;
     }
     b->request_known = wanted;

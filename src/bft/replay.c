@@ -27,8 +27,10 @@ static void replay_vote(struct bft *b, const struct bft_record_vote *r)
     struct slot *s = bft_slot(b, st->seq);
     if (s == NULL)
         return;
-    struct said *said = st->type == BFT_TYPE_PROPOSE ? &s->propose
-                        : &s->votes_said[st->type == BFT_TYPE_PREPARE ? VOTE_PREPARE : VOTE_COMMIT];
+    struct said *said =
+        st->type == BFT_TYPE_PROPOSE
+            ? &s->propose
+            : &s->votes_said[st->type == BFT_TYPE_PREPARE ? VOTE_PREPARE : VOTE_COMMIT];
     if (!said->any || said->view <= st->view)
         *said = (struct said){true, st->view, st->digest};
     if (st->view == b->view && !s->proposed) {

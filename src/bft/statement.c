@@ -31,7 +31,8 @@ struct hash bft_payload_digest(struct span payload)
 struct hash bft_aux_hash(const struct bft_checkpoint_aux *aux)
 {
     uint8_t room[BFT_CHECKPOINT_AUX_SIZE_MAX];
-    return hash_tagged("PLTFCKPT", bft_checkpoint_aux_encode(aux, (struct room){room, sizeof room}));
+    return hash_tagged("PLTFCKPT",
+                       bft_checkpoint_aux_encode(aux, (struct room){room, sizeof room}));
 }
 
 struct hash bft_core_digest(const struct bft_view_change_core *core)

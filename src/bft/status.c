@@ -91,8 +91,8 @@ static void help_slot(struct bft *b, uint32_t from, struct slot *s, const struct
 
 static void help_slots(struct bft *b, uint32_t from, const struct bft_status *st)
 {
-    uint32_t count = st->prepares_count < st->commits_count ? st->prepares_count
-                                                            : st->commits_count;
+    uint32_t count =
+        st->prepares_count < st->commits_count ? st->prepares_count : st->commits_count;
     for (uint32_t at = 0; at < count; at++) {
         uint64_t seq = st->executed + 1 + at;
         struct slot *s = &b->slots[seq % BFT_WINDOW];
@@ -105,8 +105,7 @@ static void help_slots(struct bft *b, uint32_t from, const struct bft_status *st
 static void help_checkpoint(struct bft *b, uint32_t from, const struct bft_status *st)
 {
     struct bft_message m;
-    if (st->stable < st->executed && st->executed == b->stable &&
-        bft_checkpoint_message(b, &m)) {
+    if (st->stable < st->executed && st->executed == b->stable && bft_checkpoint_message(b, &m)) {
         bft_send(b, from, &m);
         return;
     }

@@ -188,8 +188,7 @@ void bft_view_change_resend(struct bft *b)
                                               prng_below(&b->prng, b->config.status_ms / 4 + 1));
 }
 
-void bft_own_view_change(struct bft *b, const struct bft_statement *st,
-                         const struct signature *sig)
+void bft_own_view_change(struct bft *b, const struct bft_statement *st, const struct signature *sig)
 {
     if (st->view != b->target || b->target == b->view ||
         !hash_equal(&st->digest, &b->own_vc.digest))
@@ -205,8 +204,8 @@ void bft_own_view_change(struct bft *b, const struct bft_statement *st,
 bool bft_hears(const struct bft *b, uint32_t member)
 {
     uint64_t patience = 2 * (uint64_t)b->config.status_ms + b->config.status_ms / 2;
-    return member == b->self || (b->peers[member].heard &&
-                                 time_add(b->peers[member].heard_ms, patience) >= b->now_ms);
+    return member == b->self ||
+           (b->peers[member].heard && time_add(b->peers[member].heard_ms, patience) >= b->now_ms);
 }
 
 /* R14: a new leader after BFT_ROTATION segments, without back-off.  When the next
@@ -225,8 +224,9 @@ void bft_rotate(struct bft *b)
         if (b->now_ms < b->rotate_at_ms)
             return;
         uint32_t tries = 0;
-        while (tries++ < BFT_SCHEDULE && (!bft_hears(b, bft_leader(&b->set, next)) ||
-                                          bft_leader(&b->set, next) == bft_leader(&b->set, b->view)))
+        while (tries++ < BFT_SCHEDULE &&
+               (!bft_hears(b, bft_leader(&b->set, next)) ||
+                bft_leader(&b->set, next) == bft_leader(&b->set, b->view)))
             next++;
         if (tries > BFT_SCHEDULE) {
             b->rotate_at_ms = time_add(b->now_ms, patience);

@@ -3,8 +3,7 @@
 bool bft_may_vote(const struct bft *b)
 {
     return b->started && !b->stopped && !b->alarmed && b->self != BFT_ALL &&
-           (b->config.vote_after_block == 0 ||
-            b->set.set.chain_block > b->config.vote_after_block);
+           (b->config.vote_after_block == 0 || b->set.set.chain_block > b->config.vote_after_block);
 }
 
 bool bft_normal(const struct bft *b)
@@ -85,8 +84,7 @@ void bft_on_vote(struct bft *b, const struct bft_vote *v)
         bft_on_checkpoint_vote(b, v);
         return;
     }
-    if ((st->type != BFT_TYPE_PREPARE && st->type != BFT_TYPE_COMMIT) ||
-        !hash_is_zero(&st->aux)) {
+    if ((st->type != BFT_TYPE_PREPARE && st->type != BFT_TYPE_COMMIT) || !hash_is_zero(&st->aux)) {
         b->malformed++;
         return;
     }
