@@ -1,0 +1,334 @@
+#include "os/http.h"
+
+#include <arpa/inet.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+enum {
+    CONNECTION_MEMORY = 16 << 10, /* headers, and one block on the way out */
+    IDLE_S = 15,
+    STREAM_IDLE_S = 60,
+    PING_MS = 15000,
+    STREAM_BLOCK = 4096,
+};
+
+static_assert((int)RPC_EVENT_SIZE_MAX <= (int)STREAM_BLOCK);
+
+/* One request in progress. */
+struct exchange {
+    bool used, started, too_big;
+    bool streaming, suspended;
+    struct http *http;
+    struct MHD_Connection *connection;
+    uint64_t cursor, pinged_ms;
+    size_t size;
+    uint8_t body[RPC_BODY_MAX];
+};
+
+struct http {
+    struct http_config config;
+    struct MHD_Daemon *daemon;
+    uv_loop_t *loop;
+    uv_poll_t poll;
+    uv_timer_t timer;
+    bool running, closing;
+    uint32_t streams;
+    struct exchange *exchanges; /* config.connections of them */
+};
+
+size_t http_arena_size(const struct http_config *c)
+{
+    return sizeof(struct http) + c->connections * sizeof(struct exchange) + 3 * ARENA_ALIGN;
+}
+
+static struct exchange *exchange_open(struct http *h, struct MHD_Connection *connection)
+{
+    for (uint32_t i = 0; i < h->config.connections; i++) {
+        struct exchange *x = &h->exchanges[i];
+        if (x->used)
+            continue;
+        *x = (struct exchange){.used = true, .http = h, .connection = connection};
+        return x;
+    }
+    return NULL;
+}
+
+static struct span header(struct MHD_Connection *connection, const char *name)
+{
+    const char *value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+    return value == NULL ? (struct span){0} : span_of(value, strlen(value));
+}
+
+static enum MHD_Result queue(struct MHD_Connection *connection, uint32_t status,
+                             struct MHD_Response *response, const struct rpc_answer *a)
+{
+    if (response == NULL)
+        return MHD_NO;
+    for (size_t i = 0; rpc_headers[i][0] != NULL; i++)
+        MHD_add_response_header(response, rpc_headers[i][0], rpc_headers[i][1]);
+    MHD_add_response_header(response, "Cache-Control", a->etag != NULL ? "no-cache" : "no-store");
+    if (a->etag != NULL)
+        MHD_add_response_header(response, "ETag", a->etag);
+    if (a->type != NULL)
+        MHD_add_response_header(response, "Content-Type", a->type);
+    if (a->allow != NULL)
+        MHD_add_response_header(response, "Allow", a->allow);
+    enum MHD_Result result = MHD_queue_response(connection, status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* MHD asks for the next bytes of a stream; with none, the connection sleeps. */
+static ssize_t stream_read(void *cls, uint64_t at, char *buffer, size_t max)
+{
+    struct exchange *x = cls;
+    struct http *h = x->http;
+    struct span text = SPAN_LITERAL(": ping\n\n");
+    (void)at;
+    assert(max >= RPC_EVENT_SIZE_MAX);
+    if (h->closing)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    bool event = rpc_next_event(h->config.rpc, &x->cursor, &text);
+    uint64_t now = uv_now(h->loop);
+    if (!event && now - x->pinged_ms < PING_MS && at > 0) {
+        MHD_suspend_connection(x->connection);
+        x->suspended = true;
+        return 0;
+    }
+    x->pinged_ms = now;
+    memcpy(buffer, text.ptr, text.len);
+    return (ssize_t)text.len;
+}
+
+static enum MHD_Result start_stream(struct http *h, struct exchange *x, const struct rpc_answer *a)
+{
+    const struct rpc_answer full = {.status = 503, .type = "text/plain; charset=utf-8"};
+    static const char busy[] = "too many event streams\n";
+    if (h->streams == h->config.streams)
+        return queue(x->connection, full.status,
+                     MHD_create_response_from_buffer(sizeof busy - 1, (void *)(uintptr_t)busy,
+                                                     MHD_RESPMEM_PERSISTENT),
+                     &full);
+    h->streams++;
+    x->streaming = true;
+    x->cursor = a->cursor;
+    x->pinged_ms = uv_now(h->loop);
+    MHD_set_connection_option(x->connection, MHD_CONNECTION_OPTION_TIMEOUT,
+                              (unsigned)STREAM_IDLE_S);
+    return queue(x->connection, a->status,
+                 MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, stream_read, x,
+                                                   NULL),
+                 a);
+}
+
+static enum rpc_verb verb_of(const char *method)
+{
+    if (strcmp(method, MHD_HTTP_METHOD_GET) == 0)
+        return RPC_GET;
+    if (strcmp(method, MHD_HTTP_METHOD_HEAD) == 0)
+        return RPC_HEAD;
+    return strcmp(method, MHD_HTTP_METHOD_POST) == 0 ? RPC_POST : RPC_OTHER_VERB;
+}
+
+static enum MHD_Result answer(struct http *h, struct exchange *x, const char *url,
+                              const char *method)
+{
+    struct rpc_answer a = {.status = 413, .type = "text/plain; charset=utf-8",
+                           .body = SPAN_LITERAL("the body is over its limit\n")};
+    struct rpc_request q = {
+        .verb = verb_of(method),
+        .path = span_of(url, strlen(url)),
+        .host = header(x->connection, MHD_HTTP_HEADER_HOST),
+        .content_type = header(x->connection, MHD_HTTP_HEADER_CONTENT_TYPE),
+        .last_event_id = header(x->connection, "Last-Event-ID"),
+        .if_none_match = header(x->connection, MHD_HTTP_HEADER_IF_NONE_MATCH),
+        .body = span_of(x->body, x->size),
+    };
+    if (!x->too_big)
+        rpc_handle(h->config.rpc, &q, &a);
+    if (a.stream && q.verb == RPC_GET)
+        return start_stream(h, x, &a);
+    return queue(x->connection, a.status,
+                 MHD_create_response_from_buffer(a.body.len, (void *)(uintptr_t)a.body.ptr,
+                                                 MHD_RESPMEM_MUST_COPY),
+                 &a);
+}
+
+/* Whether the client announces more than we take: then it need not send it. */
+static bool announces_too_much(struct MHD_Connection *connection)
+{
+    struct span text = header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    uint64_t size = 0;
+    for (size_t i = 0; i < text.len && size <= RPC_BODY_MAX; i++)
+        size = size * 10 + (text.ptr[i] & 15u);
+    return size > RPC_BODY_MAX;
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *data,
+                                  size_t *size, void **state)
+{
+    struct http *h = cls;
+    struct exchange *x = *state;
+    (void)version;
+    if (x == NULL) {
+        x = exchange_open(h, connection);
+        *state = x;
+        if (x == NULL)
+            return MHD_NO;
+        x->too_big = announces_too_much(connection);
+        return x->too_big ? answer(h, x, url, method) : MHD_YES;
+    }
+    if (*size > 0) {
+        if (*size > sizeof x->body - x->size)
+            x->too_big = true;
+        else
+            memcpy(x->body + x->size, data, *size);
+        x->size += x->too_big ? 0 : *size;
+        *size = 0;
+        return MHD_YES;
+    }
+    return answer(h, x, url, method);
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **state,
+                         enum MHD_RequestTerminationCode why)
+{
+    struct http *h = cls;
+    struct exchange *x = *state;
+    (void)connection;
+    (void)why;
+    if (x == NULL)
+        return;
+    if (x->streaming)
+        h->streams--;
+    x->used = false;
+    *state = NULL;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    http_notify(timer->data);
+}
+
+/* Lets libmicrohttpd work and asks when it wants to work again. */
+static void run(struct http *h)
+{
+    MHD_UNSIGNED_LONG_LONG wait;
+    h->running = true;
+    MHD_run(h->daemon);
+    h->running = false;
+    if (h->closing)
+        return;
+    if (MHD_get_timeout(h->daemon, &wait) != MHD_YES || wait > PING_MS)
+        wait = PING_MS;
+    uv_timer_start(&h->timer, on_timer, wait, 0);
+}
+
+static void on_ready(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    run(poll->data);
+}
+
+static void wake_streams(struct http *h)
+{
+    for (uint32_t i = 0; i < h->config.connections; i++) {
+        struct exchange *x = &h->exchanges[i];
+        if (!x->used || !x->suspended)
+            continue;
+        x->suspended = false;
+        MHD_resume_connection(x->connection);
+    }
+}
+
+void http_notify(struct http *h)
+{
+    if (h->running || h->closing)
+        return;
+    wake_streams(h);
+    run(h);
+}
+
+static bool address_of(const struct http_config *c, struct sockaddr_storage *out)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)(void *)out;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)(void *)out;
+    memset(out, 0, sizeof *out);
+    if (inet_pton(AF_INET, c->address, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(c->port);
+        return true;
+    }
+    if (inet_pton(AF_INET6, c->address, &v6->sin6_addr) != 1)
+        return false;
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(c->port);
+    return true;
+}
+
+static struct MHD_Daemon *start(struct http *h, const struct sockaddr_storage *at)
+{
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
+                     (at->ss_family == AF_INET6 ? MHD_USE_IPv6 : 0u);
+    return MHD_start_daemon(flags, h->config.port, NULL, NULL, on_request, h,
+                            MHD_OPTION_SOCK_ADDR, (const struct sockaddr *)at,
+                            MHD_OPTION_CONNECTION_LIMIT, (unsigned)h->config.connections,
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
+                            MHD_OPTION_STRICT_FOR_CLIENT, 1,
+                            MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_END);
+}
+
+enum err http_open(struct http **out, struct arena *arena, uv_loop_t *loop,
+                   const struct http_config *c)
+{
+    struct sockaddr_storage at;
+    assert(c->connections > 0 && c->streams <= c->connections);
+    struct http *h = arena_alloc(arena, sizeof *h);
+    if (h == NULL)
+        return ERR_NO_MEMORY;
+    h->config = *c;
+    h->loop = loop;
+    h->exchanges = arena_array(arena, c->connections, sizeof *h->exchanges);
+    if (h->exchanges == NULL)
+        return ERR_NO_MEMORY;
+    if (!address_of(c, &at))
+        return ERR_MALFORMED;
+    h->daemon = start(h, &at);
+    if (h->daemon == NULL)
+        return ERR_IO;
+    int fd = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    if (uv_poll_init(loop, &h->poll, fd) != 0) {
+        MHD_stop_daemon(h->daemon);
+        return ERR_IO;
+    }
+    uv_timer_init(loop, &h->timer);
+    h->poll.data = h->timer.data = h;
+    uv_poll_start(&h->poll, UV_READABLE, on_ready);
+    run(h);
+    *out = h;
+    return ERR_OK;
+}
+
+uint16_t http_port(const struct http *h)
+{
+    return MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
+}
+
+/* A suspended connection must be resumed before the daemon may stop. */
+void http_close(struct http *h)
+{
+    if (h == NULL || h->closing)
+        return;
+    h->closing = true;
+    uv_poll_stop(&h->poll);
+    uv_timer_stop(&h->timer);
+    wake_streams(h);
+    run(h);
+    uv_close((uv_handle_t *)&h->poll, NULL);
+    uv_close((uv_handle_t *)&h->timer, NULL);
+    MHD_stop_daemon(h->daemon);
+}
