@@ -1,6 +1,7 @@
 #include "node/internal.h"
 
 #include "codec/wr.h"
+#include "crypto/hash.h"
 #include "epoch/epoch.h"
 
 enum {
@@ -57,14 +58,36 @@ static bool is_known(struct node *n, uint64_t block)
     return false;
 }
 
+static enum err derive(struct node *n, const struct chain_metagraph *m, struct op_epoch *out)
+{
+    struct epoch_neuron *neurons = arena_array(&n->scratch, m->neuron_count, sizeof *neurons);
+    if (neurons == NULL)
+        return ERR_NO_MEMORY;
+    for (uint32_t i = 0; i < m->neuron_count; i++)
+        neurons[i] = (struct epoch_neuron){m->neurons[i].hotkey, m->neurons[i].uid,
+                                           m->neurons[i].permit, m->neurons[i].stake};
+    *out = (struct op_epoch){.next = {.epoch = ledger_epoch(n->ledger) + 1,
+                                      .chain_block = m->block,
+                                      .chain_hash = m->block_hash,
+                                      .owner = m->owner}};
+    struct stake minimum = {n->config.stake_min_rao};
+    enum err e = epoch_members(neurons, m->neuron_count, minimum, &n->scratch, &out->next.members,
+                               &out->next.members_count);
+    if (e == ERR_OK && out->next.members_count == 0)
+        e = ERR_DENIED; /* Nobody could decide any more: keep the old set. */
+    if (e == ERR_OK)
+        e = epoch_registered(neurons, m->neuron_count, &n->scratch, &out->neurons,
+                             &out->neurons_count);
+    return e;
+}
+
 /* The metagraph at an epoch boundary, as the operation that would hand over to
  * its set.  Every validator that reads the same block makes the same bytes. */
 static void add_candidate(struct node *n, const struct chain_metagraph *m)
 {
     size_t mark = arena_mark(&n->scratch);
     struct op_epoch op;
-    enum err e = epochs_derive(m, ledger_epoch(n->ledger) + 1, n->config.stake_min_rao, &n->scratch,
-                               &op);
+    enum err e = derive(n, m, &op);
     if (e != ERR_OK) {
         trace_word(trace_add(&n->trace, TRACE_WARN, "epoch.no_set"), "why", err_name(e));
         arena_reset(&n->scratch, mark);
