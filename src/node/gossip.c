@@ -47,20 +47,11 @@ void node_on_gossip(struct node *n, uint64_t message, const struct peer_id *rela
     if (net_gossip_decode(data, &n->scratch, &g) == ERR_OK && g.tag == NET_GOSSIP_OP) {
         enum reject why;
         struct hash id;
-        switch (gossip_accept(n, g.op.op, &why, &id)) {
-        case ERR_OK:
+        enum err e = gossip_accept(n, g.op.op, &why, &id);
+        if (e == ERR_OK)
             verdict = P2P_ACCEPT;
-            break;
-        case ERR_BAD_SIGNATURE:
-        case ERR_MALFORMED:
-        case ERR_TOO_BIG:
-        case ERR_BAD_KEY:
-            verdict = P2P_REJECT;
-            break;
-        default: /* It may be right for others, who are ahead of or behind us. */
-            verdict = P2P_IGNORE;
-            break;
-        }
+        else if (e != ERR_BAD_SIGNATURE && e != ERR_MALFORMED && e != ERR_TOO_BIG && e != ERR_BAD_KEY)
+            verdict = P2P_IGNORE; /* It may be right for others, ahead of us or behind. */
         if (why != REJECT_NONE)
             trace_word(trace_add(&n->trace, TRACE_DEBUG, "gossip.refused"), "why", reject_name(why));
     }
