@@ -31,7 +31,45 @@ enum {
     P2P_GOSSIP_MAX = 192 << 10, /* data of one gossip message */
     P2P_TOPICS_MAX = 8,
     P2P_BOOTSTRAP_MAX = 64,
+    P2P_CONNECTIONS_MAX = 1024,
+    P2P_LISTEN_MAX = 4,
 };
+
+/* Why a connection ended, or was refused; each has a counter. */
+enum p2p_why {
+    P2P_WHY_NONE,
+    P2P_WHY_CLOSED, /* the other end or the driver closed it */
+    P2P_WHY_DIAL_FAILED,
+    P2P_WHY_REQUESTED,         /* p2p_disconnect */
+    P2P_WHY_CONNECTIONS,       /* limits.connections */
+    P2P_WHY_PENDING,           /* limits.connections_pending */
+    P2P_WHY_PER_ADDRESS,       /* limits.connections_per_address */
+    P2P_WHY_HANDSHAKE_TIMEOUT, /* limits.handshake_ms */
+    P2P_WHY_BAD_MULTISTREAM,
+    P2P_WHY_NO_SECURITY,     /* the peer does not speak Noise */
+    P2P_WHY_NO_MUXER,        /* the peer does not speak Yamux */
+    P2P_WHY_BAD_NOISE,       /* a message that is not authentic or malformed */
+    P2P_WHY_BAD_HELLO,       /* the peer did not prove who it is */
+    P2P_WHY_UNSUPPORTED_KEY, /* the peer's identity is not ed25519 */
+    P2P_WHY_WRONG_PEER,      /* somebody else answered at that address */
+    P2P_WHY_SELF,
+    P2P_WHY_DUPLICATE, /* another connection to this peer stays */
+    P2P_WHY_BAD_YAMUX,
+    P2P_WHY_FLOOD,       /* more questions than answers fit */
+    P2P_WHY_TOO_BIG,     /* a message or frame over its limit */
+    P2P_WHY_BUFFER_FULL, /* limits.buffered_per_peer or _total */
+    P2P_WHY_BAD_IDENTIFY,
+    P2P_WHY_BAD_PING,
+    P2P_WHY_PING_TIMEOUT,
+    P2P_WHY_BAD_GOSSIP,
+    P2P_WHY_BAD_PEERS,
+    P2P_WHY_GOODBYE, /* the peer said GOAWAY */
+};
+
+enum { P2P_WHY_COUNT = P2P_WHY_GOODBYE + 1 };
+
+/* "wrong_peer": stable, for logs and metrics. */
+const char *p2p_why_text(enum p2p_why why);
 
 struct peer_id {
     uint8_t len;
@@ -57,18 +95,18 @@ void p2p_endpoint_text(const struct p2p_endpoint *e, char *text);
 
 /* Named limits; p2p_limits_default gives the shipped values. */
 struct p2p_limits {
-    uint32_t connections;             /* in all */
+    uint32_t connections;             /* in all, at most P2P_CONNECTIONS_MAX */
     uint32_t connections_pending;     /* not yet through the handshake */
     uint32_t connections_per_address; /* IPv4 address or IPv6 /56; loopback exempt when so set */
     bool loopback_exempt;
-    uint32_t connections_per_peer;
-    uint32_t streams_per_connection;
-    uint32_t buffered_per_peer;       /* bytes, in and out */
-    uint32_t handshake_ms;            /* absolute, from accept or connect to identify */
-    uint32_t negotiate_ms;            /* absolute, per stream */
-    uint32_t gossip_seen;             /* message ids remembered */
+    uint32_t streams_per_connection; /* a quarter is kept for our own */
+    uint32_t buffered_per_peer;      /* bytes, in and out */
+    uint32_t buffered_total;         /* bytes, of all peers; taken at start */
+    uint32_t handshake_ms;           /* absolute, from accept or connect to identify */
+    uint32_t negotiate_ms;           /* absolute, per stream */
+    uint32_t gossip_seen;            /* message ids remembered */
     uint32_t gossip_seen_ms;
-    uint32_t gossip_cache;            /* messages kept for IWANT */
+    uint32_t gossip_cache; /* messages kept for IWANT */
     uint32_t redial_min_ms, redial_max_ms;
 };
 
@@ -81,9 +119,9 @@ struct p2p_config {
     uint64_t seed;             /* sampling and jitter */
     uint64_t seqno_start;      /* gossip sequence numbers; unix nanoseconds */
     const char *agent;         /* "platform/0.1.0" */
-    struct p2p_endpoint listen[4];
+    struct p2p_endpoint listen[P2P_LISTEN_MAX];
     uint32_t listen_count;
-    uint32_t target_peers;     /* dial learnt addresses until so many are connected */
+    uint32_t target_peers; /* dial learnt addresses until so many are connected */
 };
 
 struct p2p;
@@ -91,6 +129,7 @@ struct p2p;
 size_t p2p_arena_size(const struct p2p_config *c);
 enum err p2p_init(struct p2p **out, struct arena *arena, const struct p2p_config *c,
                   uint64_t now_ms);
+void p2p_deinit(struct p2p *p); /* Wipes the keys; NULL is fine. */
 const struct peer_id *p2p_self(const struct p2p *p);
 
 /* What the driver reports.  conn is the driver's number for a socket: for a
@@ -106,8 +145,16 @@ void p2p_on_time(struct p2p *p, uint64_t now_ms);
 uint64_t p2p_wake_at(const struct p2p *p); /* UINT64_MAX: nothing to wait for */
 
 /* Commands. */
-/* p2p_bootstrap: e is dialled, and redialled for ever. */
+
+/* p2p_listening: where the host really listens (port 0 was asked for, say); the
+ * connected peers are told.  count <= P2P_LISTEN_MAX, asserted. */
+void p2p_listening(struct p2p *p, const struct p2p_endpoint *listen, uint32_t count,
+                   uint64_t now_ms);
+/* p2p_bootstrap: dialled, and redialled for ever.  ERR_FULL: P2P_BOOTSTRAP_MAX. */
 enum err p2p_bootstrap(struct p2p *p, const struct p2p_endpoint *e);
+/* p2p_ping measures now rather than at the next interval; see ping_us.
+ * ERR_NOT_FOUND: not connected; ERR_FULL: no stream is free. */
+enum err p2p_ping(struct p2p *p, const struct peer_id *peer, uint64_t now_ms);
 enum err p2p_subscribe(struct p2p *p, const char *topic);
 /* ERR_NOT_FOUND: nobody subscribed (it is kept for IWANT all the same);
  * ERR_TOO_BIG; ERR_FULL. */
@@ -118,7 +165,9 @@ void p2p_validate(struct p2p *p, uint64_t message, enum p2p_verdict v, uint64_t 
 
 /* Frames: u32 little-endian length, then the bytes, on one stream of the
  * protocol per direction, opened when first used.  ERR_NOT_FOUND: not
- * connected; ERR_FULL: the peer's buffer is full, the frame is dropped. */
+ * connected; ERR_UNSUPPORTED: the peer does not speak the protocol;
+ * ERR_TOO_BIG: over P2P_FRAME_MAX; ERR_FULL: the peer's buffer (of which a
+ * quarter is kept for what it sends) is full, the frame is dropped. */
 enum p2p_protocol { P2P_BFT, P2P_BLOB };
 enum err p2p_send(struct p2p *p, const struct peer_id *to, enum p2p_protocol protocol,
                   struct span frame, uint64_t now_ms);
@@ -154,7 +203,8 @@ struct p2p_counters {
     uint64_t bytes_in, bytes_out, dials, accepts, handshakes, handshake_failures;
     uint64_t limit_hits, protocol_errors, frames_in, frames_out, frames_dropped;
     uint64_t gossip_in, gossip_out, gossip_duplicate, gossip_rejected, gossip_ignored;
-    uint64_t graft, prune, ihave, iwant;
+    uint64_t graft, prune, ihave, iwant, pings;
+    uint64_t closed[P2P_WHY_COUNT]; /* connections ended or refused, by reason */
 };
 
 const struct p2p_counters *p2p_counters(const struct p2p *p);

@@ -60,12 +60,23 @@ static void pop_block(struct rope *r, struct rope_budget *b)
     b->used -= ROPE_BLOCK_SIZE;
 }
 
+bool rope_fits(const struct rope *r, const struct rope_budget *b, size_t len)
+{
+    const struct rope_pool *p = b->pool;
+    size_t room = r->tail == NULL ? 0 : DATA - r->tail_at;
+    size_t over = len > room ? len - room : 0;
+    size_t blocks = (over + DATA - 1) / DATA;
+    if (blocks == 0)
+        return true;
+    if (blocks > p->free_count || b->used >= b->max ||
+        blocks > (b->max - b->used) / ROPE_BLOCK_SIZE)
+        return false;
+    return p->free_count - blocks >= p->reserve || b->used / ROPE_BLOCK_SIZE + blocks <= p->share;
+}
+
 enum err rope_append(struct rope *r, struct rope_budget *b, struct span s)
 {
-    size_t room = r->tail == NULL ? 0 : DATA - r->tail_at;
-    size_t over = s.len > room ? s.len - room : 0;
-    size_t blocks = (over + DATA - 1) / DATA;
-    if (blocks > b->pool->free_count || blocks > (b->max - b->used) / ROPE_BLOCK_SIZE)
+    if (!rope_fits(r, b, s.len))
         return ERR_FULL;
     r->len += s.len;
     while (s.len != 0) {

@@ -21,6 +21,9 @@ struct rope_pool {
     struct rope_block *free;
     uint32_t free_count;
     uint32_t count;
+    /* Once no more than reserve blocks are free, they are only for budgets that
+     * have less than share: the greedy cannot starve the modest.  0, 0: off. */
+    uint32_t reserve, share;
 };
 
 struct rope_budget {
@@ -41,6 +44,8 @@ enum err rope_pool_init(struct rope_pool *p, struct arena *arena, uint32_t block
 
 /* ERR_FULL: the budget or the pool has not got that many blocks. */
 enum err rope_append(struct rope *r, struct rope_budget *b, struct span s);
+
+bool rope_fits(const struct rope *r, const struct rope_budget *b, size_t len);
 
 /* rope_front: the first bytes that lie together; empty for an empty rope. */
 struct span rope_front(const struct rope *r);
