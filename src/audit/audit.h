@@ -19,7 +19,11 @@
 #include "bft_msg.h"
 #include "ledger_msg.h"
 
-enum { AUDIT_LEVELS = 64, AUDIT_FORMAT = 1 };
+enum {
+    AUDIT_LEVELS = 64,
+    AUDIT_FORMAT = 1,
+    AUDIT_SCRATCH_SIZE = 128 << 10, /* what challenge_id finds in its scratch at least */
+};
 
 struct audit_tree {
     uint64_t size;
@@ -75,9 +79,9 @@ struct audit_checks {
 
 /* What a bundle proved, level by level (docs/audit.md). */
 struct audit_report {
-    uint32_t level;             /* 0: entries; 1: in a tree; 2: certified; 5: recomputed */
-    const char *failed;         /* the first check that failed, as a stable name; NULL: none */
-    const char *missing;        /* what the next level would need */
+    uint32_t level;      /* 0: entries; 1: in a tree; 2: certified; 5: recomputed */
+    const char *failed;  /* the first check that failed, as a stable name; NULL: none */
+    const char *missing; /* what the next level would need */
     struct hash submission, challenge;
     struct hotkey miner;
     uint64_t score, epoch, height, log_size, certified_stake, total_stake;

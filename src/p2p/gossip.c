@@ -1,3 +1,5 @@
+#include "p2p/gossip.h"
+
 #include "p2p/gossip_state.h"
 
 /* arena_array rounds every block up, and a map has at least twice its capacity
