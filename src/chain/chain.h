@@ -181,6 +181,10 @@ bool chain_poll(struct chain *c, struct chain_out *out);
  * CHAIN_OUT_METAGRAPH.  ERR_CLOSED: not ready; ERR_FULL: a read is under way. */
 enum err chain_read_metagraph(struct chain *c, uint64_t token, uint64_t now_ms);
 
+/* chain_read_metagraph_at: the same at a given block, which must be finalized: all
+ * validators read the next set at one block.  ERR_NOT_FOUND: not final yet. */
+enum err chain_read_metagraph_at(struct chain *c, uint64_t token, uint64_t block, uint64_t now_ms);
+
 /* chain_submit: answered by CHAIN_OUT_SIGN for each try and one CHAIN_OUT_RESULT.
  * It waits while there is no connection.  ERR_FULL: CHAIN_SUBMITS_MAX are under
  * way; ERR_CONFLICT: token is in use; ERR_DENIED: no hotkey; ERR_TOO_BIG. */

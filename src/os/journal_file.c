@@ -1,0 +1,294 @@
+#include "os/journal_file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum { GENERATIONS_MAX = 64 };
+
+struct journal_file {
+    char dir[PATH_MAX - 64];
+    char name[32];
+    struct hash network;
+    int dir_fd, fd;
+    uint64_t generation, oldest, link, size;
+    uint8_t *pending; /* records of the next frame */
+    size_t pending_used, pending_room;
+    bool failed;
+};
+
+static void file_path(const struct journal_file *j, uint64_t generation, char out[PATH_MAX])
+{
+    snprintf(out, PATH_MAX, "%s/%s.%06llu", j->dir, j->name, (unsigned long long)generation);
+}
+
+/* --- opening */
+
+static enum err list(const struct journal_file *j, uint64_t *oldest, uint64_t *newest)
+{
+    DIR *dir = opendir(j->dir);
+    if (dir == NULL)
+        return ERR_IO;
+    size_t len = strlen(j->name);
+    *oldest = *newest = 0;
+    for (struct dirent *e = readdir(dir); e != NULL; e = readdir(dir)) {
+        char *end;
+        if (strncmp(e->d_name, j->name, len) != 0 || e->d_name[len] != '.')
+            continue;
+        uint64_t g = strtoull(e->d_name + len + 1, &end, 10);
+        if (*end != '\0' || g == 0)
+            continue;
+        *oldest = *oldest == 0 ? g : min_u64(*oldest, g);
+        *newest = max_u64(*newest, g);
+    }
+    closedir(dir);
+    return ERR_OK;
+}
+
+static enum err create(struct journal_file *j, uint64_t generation)
+{
+    char path[PATH_MAX];
+    uint8_t header[JOURNAL_HEADER_SIZE];
+    file_path(j, generation, path);
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return ERR_IO;
+    uint64_t link = journal_header(generation, &j->network, header);
+    if (write(fd, header, sizeof header) != (ssize_t)sizeof header || fsync(fd) < 0 ||
+        fsync(j->dir_fd) < 0) {
+        close(fd);
+        return ERR_IO;
+    }
+    if (j->fd >= 0)
+        close(j->fd);
+    j->fd = fd;
+    j->link = link;
+    j->generation = generation;
+    j->size = JOURNAL_HEADER_SIZE;
+    return ERR_OK;
+}
+
+struct reading {
+    void (*on_record)(void *ctx, struct span record);
+    void *ctx;
+    const char **why;
+};
+
+/* Reads one file; leaves it open for writing when it is the newest. */
+static enum err judge(struct journal_file *j, int fd, const struct journal_scan *s, bool newest,
+                      const struct reading *r)
+{
+    switch (s->verdict) {
+    case JOURNAL_CLEAN:
+        break;
+    case JOURNAL_TORN:
+        if (!newest) {
+            *r->why = "an older journal file ends in the middle of a record";
+            return ERR_CORRUPT;
+        }
+        if (ftruncate(fd, (off_t)s->good_size) < 0 || fsync(fd) < 0)
+            return ERR_IO;
+        break;
+    case JOURNAL_DAMAGED:
+        *r->why = "a record in the middle of the journal is damaged";
+        return ERR_CORRUPT;
+    case JOURNAL_FOREIGN:
+        *r->why = "the journal belongs to another network or was made by another version";
+        return ERR_FOREIGN;
+    }
+    j->link = s->link;
+    j->size = s->good_size;
+    return ERR_OK;
+}
+
+static enum err read_one(struct journal_file *j, int fd, uint64_t generation, bool newest,
+                         const struct reading *r)
+{
+    struct stat st;
+    struct span image = {0}, record;
+    if (fstat(fd, &st) < 0)
+        return ERR_IO;
+    if (st.st_size > 0) {
+        void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (map == MAP_FAILED)
+            return ERR_IO;
+        image = span_of(map, (size_t)st.st_size);
+    }
+    struct journal_scan s;
+    journal_scan_init(&s, image, &j->network);
+    while (journal_next(&s, &record))
+        r->on_record(r->ctx, record);
+    enum err e = judge(j, fd, &s, newest, r);
+    if (image.len > 0)
+        munmap((void *)(uintptr_t)image.ptr, image.len);
+    if (e == ERR_OK && s.good_size > 0 && s.generation != generation) {
+        *r->why = "a journal file was renamed";
+        e = ERR_CORRUPT;
+    }
+    return e;
+}
+
+static enum err read_all(struct journal_file *j, uint64_t newest, const struct reading *r)
+{
+    if (newest - j->oldest >= GENERATIONS_MAX)
+        return ERR_TOO_BIG;
+    for (uint64_t g = j->oldest; g <= newest; g++) {
+        char path[PATH_MAX];
+        file_path(j, g, path);
+        int fd = open(path, O_RDWR | O_CLOEXEC);
+        if (fd < 0) {
+            *r->why = "a journal file is missing";
+            return errno == ENOENT ? ERR_CORRUPT : ERR_IO;
+        }
+        enum err e = read_one(j, fd, g, g == newest, r);
+        if (e != ERR_OK || g < newest) {
+            close(fd);
+            if (e != ERR_OK)
+                return e;
+            continue;
+        }
+        j->fd = fd;
+        j->generation = g;
+        if (j->size < JOURNAL_HEADER_SIZE)
+            return create(j, g); /* It was being made when the machine stopped. */
+        if (lseek(fd, (off_t)j->size, SEEK_SET) < 0)
+            return ERR_IO;
+    }
+    return ERR_OK;
+}
+
+enum err journal_file_open(struct journal_file **out, const char *dir, const char *name,
+                           const struct hash *network,
+                           void (*on_record)(void *ctx, struct span record), void *ctx,
+                           bool *is_new, const char **why)
+{
+    struct journal_file *j = calloc(1, sizeof *j);
+    if (j == NULL)
+        return ERR_NO_MEMORY;
+    *why = "the operating system refused it";
+    j->network = *network;
+    j->fd = -1;
+    snprintf(j->dir, sizeof j->dir, "%s", dir);
+    snprintf(j->name, sizeof j->name, "%s", name);
+    j->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    uint64_t newest = 0;
+    enum err e = j->dir_fd < 0 ? ERR_IO : list(j, &j->oldest, &newest);
+    *is_new = newest == 0;
+    struct reading r = {on_record, ctx, why};
+    if (e == ERR_OK && newest == 0) {
+        j->oldest = 1;
+        e = create(j, 1);
+    } else if (e == ERR_OK) {
+        e = read_all(j, newest, &r);
+    }
+    if (e != ERR_OK) {
+        journal_file_close(j);
+        return e;
+    }
+    *out = j;
+    return ERR_OK;
+}
+
+/* --- writing */
+
+enum err journal_file_append(struct journal_file *j, struct span record)
+{
+    assert(record.len >= 1 && record.len <= JOURNAL_RECORD_MAX);
+    size_t need = j->pending_used + 4 + record.len;
+    if (need > JOURNAL_FRAME_MAX)
+        return ERR_NO_MEMORY;
+    if (need > j->pending_room) {
+        size_t room = max_u64(2 * j->pending_room, max_u64(need, 64 << 10));
+        uint8_t *more = realloc(j->pending, room);
+        if (more == NULL)
+            return ERR_NO_MEMORY;
+        j->pending = more;
+        j->pending_room = room;
+    }
+    for (int i = 0; i < 4; i++)
+        j->pending[j->pending_used + (size_t)i] = (uint8_t)(record.len >> (8 * i));
+    memcpy(j->pending + j->pending_used + 4, record.ptr, record.len);
+    j->pending_used = need;
+    return ERR_OK;
+}
+
+static enum err write_all(int fd, struct iovec *parts, int count)
+{
+    while (count > 0) {
+        ssize_t n = writev(fd, parts, count);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return ERR_IO;
+        while (count > 0 && (size_t)n >= parts->iov_len) {
+            n -= (ssize_t)parts->iov_len;
+            parts++;
+            count--;
+        }
+        if (count > 0) {
+            parts->iov_base = (uint8_t *)parts->iov_base + n;
+            parts->iov_len -= (size_t)n;
+        }
+    }
+    return ERR_OK;
+}
+
+enum err journal_file_flush(struct journal_file *j)
+{
+    if (j->failed)
+        return ERR_IO;
+    if (j->pending_used == 0)
+        return ERR_OK;
+    uint8_t head[JOURNAL_FRAME_HEAD];
+    journal_head(&j->link, span_of(j->pending, j->pending_used), head);
+    struct iovec parts[] = {{head, sizeof head}, {j->pending, j->pending_used}};
+    if (write_all(j->fd, parts, 2) != ERR_OK || fdatasync(j->fd) < 0) {
+        j->failed = true;
+        return ERR_IO;
+    }
+    j->size += sizeof head + j->pending_used;
+    j->pending_used = 0;
+    return ERR_OK;
+}
+
+enum err journal_file_rotate(struct journal_file *j)
+{
+    enum err e = journal_file_flush(j);
+    if (e == ERR_OK)
+        e = create(j, j->generation + 1);
+    j->failed |= e != ERR_OK;
+    return e;
+}
+
+void journal_file_drop_old(struct journal_file *j)
+{
+    for (; j->oldest < j->generation; j->oldest++) {
+        char path[PATH_MAX];
+        file_path(j, j->oldest, path);
+        unlink(path);
+    }
+}
+
+uint64_t journal_file_size(const struct journal_file *j)
+{
+    return j->size + j->pending_used;
+}
+
+void journal_file_close(struct journal_file *j)
+{
+    if (j == NULL)
+        return;
+    if (j->fd >= 0)
+        close(j->fd);
+    if (j->dir_fd >= 0)
+        close(j->dir_fd);
+    free(j->pending);
+    free(j);
+}
