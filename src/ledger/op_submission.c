@@ -1,0 +1,179 @@
+#include "ledger/state.h"
+#include "registry/registry.h"
+
+static struct table_key key_blob(const struct hash *challenge, const struct hash *blob)
+{
+    struct table_key k = key_hash('B', challenge);
+    key_add(&k, hash_span(blob));
+    return k;
+}
+
+static bool spent(const struct turn *t)
+{
+    struct state_replay r;
+    return state_get_replay(t->l, t->signer, &r) && r.epoch == t->l->meta.epoch &&
+           r.submissions >= SUBMISSIONS_EPOCH_MAX;
+}
+
+enum reject op_check_submission(struct turn *t, const struct op_submission *b)
+{
+    struct state_challenge c;
+    if (!ledger_is_registered(t->l, t->signer))
+        return REJECT_NOT_REGISTERED;
+    if (!state_get_challenge(t->l, &b->challenge, &t->l->work, &c))
+        return REJECT_UNKNOWN_CHALLENGE;
+    if (!registry_is_open(&c, t->slot))
+        return REJECT_CHALLENGE_STATE;
+    if (b->size == 0 || b->size > c.body.policy.input_bytes)
+        return REJECT_LIMIT;
+    struct table_key k = key_blob(&b->challenge, &b->blob);
+    if (table_has(t->l, &k))
+        return REJECT_DUPLICATE;
+    return spent(t) || !turn_has_room(t) ? REJECT_LIMIT : REJECT_NONE;
+}
+
+void op_act_submission(struct turn *t, const struct op_submission *b)
+{
+    struct ledger *l = t->l;
+    struct state_challenge c;
+    bool there = state_get_challenge(l, &b->challenge, &l->work, &c);
+    assert(there);
+    const struct state_submission s = {.id = t->id,
+                                       .challenge = b->challenge,
+                                       .miner = *t->signer,
+                                       .blob = b->blob,
+                                       .size = b->size,
+                                       .slot = t->slot,
+                                       .epoch = l->meta.epoch,
+                                       .phase = SUBMISSION_PHASE_COMMITTING};
+    state_put_submission(l, &s);
+    struct table_key k = key_blob(&b->challenge, &b->blob);
+    table_put(l, &k, hash_span(&t->id));
+    k = key_slot('D', t->slot, &t->id);
+    table_put(l, &k, SPAN_LITERAL("1"));
+    k = key_slot('T', time_add(t->slot, c.body.policy.reveal_after), &t->id);
+    table_put(l, &k, SPAN_LITERAL("1"));
+    struct state_replay r;
+    there = state_get_replay(l, t->signer, &r); /* apply.c has spent the nonce */
+    assert(there);
+    r.submissions++;
+    state_put_replay(l, t->signer, &r);
+    turn_notice(t, LEDGER_SUBMISSION, &t->id);
+}
+
+/* The blob stays taken while its result leads, or somebody could submit it
+ * again as his own. */
+void ledger_submission_forget(struct ledger *l, const struct state_submission *s)
+{
+    struct state_leader leader;
+    struct table_key attests = key_hash('A', &s->id), blob = key_blob(&s->challenge, &s->blob);
+    struct span key, value;
+    while (kv_at(l->kv, key_span(&attests), 0, &key, &value))
+        kv_del(l->kv, key);
+    bool leads = state_get_leader(l, &s->challenge, &s->miner, &leader) &&
+                 hash_equal(&leader.submission, &s->id);
+    if (!leads)
+        table_del(l, &blob);
+    struct table_key k = key_hash('S', &s->id);
+    table_del(l, &k);
+}
+
+/* It is decided: it stands in no queue any more. */
+void ledger_submission_close(struct ledger *l, const struct state_submission *s)
+{
+    struct state_challenge c;
+    struct table_key k = key_slot('D', s->slot, &s->id);
+    table_del(l, &k);
+    bool there = state_get_challenge(l, &s->challenge, &l->work, &c);
+    assert(there);
+    k = key_slot('T', time_add(s->slot, c.body.policy.reveal_after), &s->id);
+    table_del(l, &k);
+}
+
+static void bits_of_reveals(const struct turn *t, const struct hash *id,
+                            uint8_t bits[BFT_BITMAP_SIZE])
+{
+    const struct state_attest *attests;
+    uint32_t count;
+    bool ok = state_get_attests(t->l, id, &t->l->work, &attests, &count);
+    assert(ok);
+    memset(bits, 0, BFT_BITMAP_SIZE);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t member = bft_member(&t->l->now.quorum, &attests[i].validator);
+        if (attests[i].has_revealed && member != BFT_ALL)
+            bits[member / 8] |= (uint8_t)(1u << (member % 8));
+    }
+}
+
+static void give_up(struct turn *t, struct state_submission *s)
+{
+    s->phase = SUBMISSION_PHASE_UNRESOLVED;
+    state_put_submission(t->l, s);
+    struct audit_body body = {
+        .tag = AUDIT_BODY_UNRESOLVED,
+        .unresolved = {.submission = s->id, .challenge = s->challenge, .miner = s->miner}};
+    bits_of_reveals(t, &s->id, body.unresolved.revealed);
+    turn_entry(t, &body);
+    turn_notice(t, LEDGER_FINAL, &s->id);
+}
+
+/* The set is new: what was committed or revealed may be a QUORUM now. */
+static void open_ones(struct turn *t)
+{
+    struct ledger *l = t->l;
+    struct table_key all = key_of('D');
+    struct span key, value;
+    for (uint32_t i = 0; kv_at(l->kv, key_span(&all), i, &key, &value);) {
+        struct state_submission s;
+        struct hash id;
+        size_t mark = arena_mark(&l->work);
+        uint32_t before = kv_count(l->kv, key_span(&all));
+        memcpy(id.bytes, key.ptr + 9, HASH_SIZE);
+        bool there = state_get_submission(l, &id, &l->work, &s);
+        assert(there);
+        if (s.epoch + OPEN_EPOCHS <= l->meta.epoch) {
+            ledger_submission_close(l, &s);
+            give_up(t, &s);
+        } else {
+            ledger_submission_settle(t, &id);
+        }
+        if (kv_count(l->kv, key_span(&all)) == before)
+            i++;
+        arena_reset(&l->work, mark);
+    }
+}
+
+void ledger_submissions_new_epoch(struct turn *t)
+{
+    struct ledger *l = t->l;
+    open_ones(t);
+    struct table_key all = key_of('S');
+    struct span key, value;
+    for (uint32_t i = 0; kv_at(l->kv, key_span(&all), i, &key, &value);) {
+        struct state_submission s;
+        enum err e = state_submission_decode(value, NULL, &s);
+        assert(e == ERR_OK);
+        if (s.epoch + KEPT_EPOCHS <= l->meta.epoch)
+            ledger_submission_forget(l, &s);
+        else
+            i++;
+    }
+}
+
+/* Windows whose time has come. */
+void ledger_submissions_tick(struct turn *t)
+{
+    struct ledger *l = t->l;
+    struct table_key all = key_of('T');
+    struct span key, value;
+    while (kv_at(l->kv, key_span(&all), 0, &key, &value)) {
+        struct table_key due = key_epoch('T', t->slot);
+        if (memcmp(key.ptr, due.bytes, due.size) > 0)
+            return;
+        struct hash id;
+        memcpy(id.bytes, key.ptr + 9, HASH_SIZE);
+        kv_del(l->kv, key);
+        ledger_submission_settle(t, &id);
+        arena_reset(&l->work, 0);
+    }
+}
