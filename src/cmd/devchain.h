@@ -29,6 +29,7 @@ enum {
     DEVCHAIN_BLOCK_EXTRINSICS_MAX = 128,
     DEVCHAIN_EVENTS_MAX = 256 << 10,
     DEVCHAIN_COMMITS_MAX = 10,
+    DEVCHAIN_NOMINAL_WEIGHT = 1000000, /* of every call: nothing is limited by it */
 };
 
 struct devchain_config {

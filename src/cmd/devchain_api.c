@@ -537,6 +537,23 @@ static enum err call_nonce(struct devchain *d, struct rd *r, struct wr *w)
     return ERR_OK;
 }
 
+static enum err call_query_info(struct devchain *d, struct span arguments, struct wr *w)
+{
+    struct extrinsic x;
+    bool pays = false;
+    if (arguments.len < 4) /* The length follows the extrinsic. */
+        return ERR_MALFORMED;
+    struct span bytes = span_of(arguments.ptr, arguments.len - 4);
+    if (extrinsic_decode(&d->metadata, bytes, &x) != ERR_OK)
+        return ERR_MALFORMED;
+    dev_call_known(d, x.call, &pays);
+    scale_put_compact(w, DEVCHAIN_NOMINAL_WEIGHT);
+    scale_put_compact(w, 0);
+    wr_u8(w, 0); /* DispatchClass::Normal */
+    wr_u64(w, pays ? dev_fee(bytes) : 0);
+    return ERR_OK;
+}
+
 /* The functions whose one argument is a subnet.  All answer an Option but the
  * list of neurons, which is empty for a subnet that does not exist. */
 static const struct subnet_call {
@@ -591,6 +608,8 @@ enum err dev_api(struct devchain *d, const char *function, struct span arguments
             return call_subnet(d, &subnet_calls[i], &r, out);
     if (strcmp(function, "AccountNonceApi_account_nonce") == 0)
         return call_nonce(d, &r, out);
+    if (strcmp(function, "TransactionPaymentApi_query_info") == 0)
+        return call_query_info(d, arguments, out);
     if (strcmp(function, "Metadata_metadata") == 0) {
         scale_put_bytes(out, d->metadata_bytes);
         return rd_end(&r);

@@ -18,7 +18,7 @@ enum {
 static void put_dispatch_info(struct devchain *d, uint8_t class, bool pays)
 {
     struct wr *w = &d->events.w;
-    scale_put_compact(w, 1000000); /* A nominal weight: nothing is limited by it. */
+    scale_put_compact(w, DEVCHAIN_NOMINAL_WEIGHT);
     scale_put_compact(w, 0);
     wr_u8(w, class);
     wr_u8(w, pays ? 0 : 1); /* Pays::Yes, Pays::No */

@@ -213,8 +213,8 @@ static json_t *payment_info(struct rpc_call *c)
         return rpc_fail(c, 1001, "Extrinsic has invalid format", NULL);
     dev_call_known(c->chain, x.call, &pays);
     snprintf(fee, sizeof fee, "%llu", (unsigned long long)(pays ? dev_fee(bytes) : 0));
-    return json_pack("{s:{s:i, s:i}, s:s, s:s}", "weight", "ref_time", 1000000, "proof_size", 0,
-                     "class", "normal", "partialFee", fee);
+    return json_pack("{s:{s:i, s:i}, s:s, s:s}", "weight", "ref_time", DEVCHAIN_NOMINAL_WEIGHT,
+                     "proof_size", 0, "class", "normal", "partialFee", fee);
 }
 
 /* ---- state ---- */
@@ -309,14 +309,13 @@ static json_t *state_metadata(struct rpc_call *c)
 
 json_t *rpc_version(void)
 {
-    /* The interfaces that are served, by the first 8 bytes of the BLAKE2b-64 of
-     * their names, as runtimes announce them. */
-    return json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:[[s,i],[s,i],[s,i],[s,i],[s,i]]}",
-                     "specName", "node-subtensor", "implName", "platform-devchain",
-                     "authoringVersion", 1, "specVersion", DEVCHAIN_SPEC_VERSION, "implVersion", 1,
-                     "transactionVersion", DEVCHAIN_TX_VERSION, "stateVersion", 1, "apis",
-                     "0xdf6acb689907609b", 5, "0x37e397fc7c91f5e4", 1, "0xbc9d89904f5b923f", 1,
-                     "0x42e62be4a39e5b60", 1, "0x806df4ccaa9ed485", 1);
+    /* The generic interfaces that are served, by the BLAKE2b-64 of their names:
+     * Core, AccountNonceApi, TransactionPaymentApi. */
+    return json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:[[s,i],[s,i],[s,i]]}", "specName",
+                     "node-subtensor", "implName", "platform-devchain", "authoringVersion", 1,
+                     "specVersion", DEVCHAIN_SPEC_VERSION, "implVersion", 1, "transactionVersion",
+                     DEVCHAIN_TX_VERSION, "stateVersion", 1, "apis", "0xdf6acb689907609b", 5,
+                     "0xbc9d89904f5b923f", 1, "0x37c8bb1350a9a2a8", 4);
 }
 
 static json_t *state_version(struct rpc_call *c)
