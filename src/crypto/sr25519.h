@@ -62,9 +62,10 @@ enum err sr25519_from_phrase(struct span phrase, struct span passphrase,
 enum err sr25519_from_uri(struct span uri, struct sr25519_keypair **out);
 
 /* sr25519_derive follows path ("//polkadot/0/x", "" for a copy).
- * ERR_MALFORMED: an empty junction, no slash at the start, a number beyond 64
- * bits or with a plus sign (implementations differ there), more than
- * SR25519_PATH_JUNCTIONS_MAX junctions. */
+ * ERR_MALFORMED: an empty junction, no slash at the start, more than
+ * SR25519_PATH_JUNCTIONS_MAX junctions or 256 bytes in one, or a junction that
+ * implementations read in different ways: a number beyond 64 bits or with a plus
+ * sign, hexadecimal digits after 0x. */
 enum err sr25519_derive(const struct sr25519_keypair *k, struct span path,
                         struct sr25519_keypair **out);
 

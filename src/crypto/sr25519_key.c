@@ -1,10 +1,9 @@
-#include "crypto/sr25519.h"
+#include "crypto/sr25519_key.h"
 
 #include <sodium.h>
 
 #include "crypto/secret.h"
 #include "crypto/sr25519_claim.h"
-#include "crypto/sr25519_key.h"
 
 /* The keypair is laid out inside one struct secret. */
 struct sr25519_keypair {

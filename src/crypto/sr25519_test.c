@@ -127,6 +127,8 @@ static void test_refused_uris(void **state)
         "//Alice//",
         "//18446744073709551616",
         "//+5",
+        "//0x",
+        "//0xaB1",
         "bottom drive obey lake curtain smoke basket hold race lonely fit fit//Alice",
     };
     for (size_t i = 0; i < COUNT_OF(bad); i++) {

@@ -21,6 +21,22 @@ static bool is_number(struct span text)
     return true;
 }
 
+/* Substrate's tools and polkadot-js read these in different ways: a number with
+ * a plus sign, hexadecimal after 0x.  (A number over 64 bits too, see below.) */
+static bool is_ambiguous(struct span text)
+{
+    if (text.ptr[0] == '+')
+        return text.len > 1 && is_number(span_of(text.ptr + 1, text.len - 1));
+    if (text.len < 2 || memcmp(text.ptr, "0x", 2) != 0)
+        return false;
+    for (size_t i = 2; i < text.len; i++) {
+        uint8_t letter = text.ptr[i] | 0x20;
+        if (!is_number(span_of(text.ptr + i, 1)) && (letter < 'a' || letter > 'f'))
+            return false;
+    }
+    return true;
+}
+
 /* Text as SCALE writes a string: a compact length of one or two bytes, then the
  * bytes; zero-padded, or hashed when that is longer than a code. */
 static enum err text_code(struct span text, uint8_t code[32])
@@ -64,9 +80,7 @@ static enum err take_junction(struct span *path, struct junction *out)
     struct span rest = span_of(path->ptr + slashes, path->len - slashes);
     const uint8_t *end = memchr(rest.ptr, '/', rest.len);
     struct span text = span_of(rest.ptr, end == NULL ? rest.len : (size_t)(end - rest.ptr));
-    if (slashes < 1 || slashes > 2 || text.len == 0)
-        return ERR_MALFORMED;
-    if (text.ptr[0] == '+' && text.len > 1 && is_number(span_of(text.ptr + 1, text.len - 1)))
+    if (slashes < 1 || slashes > 2 || text.len == 0 || is_ambiguous(text))
         return ERR_MALFORMED;
     enum err e = is_number(text) ? number_code(text, j.code) : text_code(text, j.code);
     if (e != ERR_OK)
