@@ -1,4 +1,4 @@
-#include "core.h"
+#include "bft/core.h"
 
 /* The best K-cert of this epoch that this replica knows, or NULL. */
 const struct bft_cert *bft_pool_stable(const struct bft *b)

@@ -1,4 +1,6 @@
-#include "core.h"
+#include "bft/bft.h"
+
+#include "bft/core.h"
 
 enum { PIPELINE_DEFAULT = 2 };
 

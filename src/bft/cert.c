@@ -1,4 +1,4 @@
-#include "core.h"
+#include "bft/core.h"
 
 /* What a certificate of this type may say besides its digest. */
 static bool statement_well_formed(const struct bft_statement *st)

@@ -1,4 +1,4 @@
-#include "core.h"
+#include "bft/core.h"
 
 void bft_places_forget(struct bft *b)
 {

@@ -1,6 +1,6 @@
 #include <stdio.h>
 
-#include "cluster_test.h"
+#include "bft/cluster_test.h"
 
 #include "crypto/hash.h"
 #include "ledger_msg.h"

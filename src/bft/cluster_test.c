@@ -1,11 +1,11 @@
-#include "cluster_test.h"
+#include "bft/cluster_test.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "crypto/hash.h"
 
-enum { WORLD_SIZE = 512 << 20, MS = 1000, OP_SIZE = 8 };
+enum { MS = 1000, OP_SIZE = 8, EPOCH_MS = 500 };
 #define EPOCH_MARK UINT64_C(0xe90c40000000000)
 
 void cluster_fail(const struct cluster *c, uint32_t node, const char *what)
@@ -160,57 +160,13 @@ void cluster_inject(struct cluster *c, uint32_t from, uint32_t to, const struct 
     fly(c, from, to, bytes);
 }
 
-static void tell_message(struct cluster *c, uint32_t from, uint32_t to, struct span bytes)
-{
-    static const char *const names[] = {"?",        "vote",       "propose", "view_change",
-                                        "new_view", "status",     "fetch",   "payload",
-                                        "decided",  "checkpoint", "cert"};
-    size_t mark = arena_mark(&c->world);
-    struct bft_message m;
-    if (bft_message_decode(bytes, &c->world, &m) == ERR_OK) {
-        fprintf(stderr, "%8llu %u -> %d %s", (unsigned long long)c->now_us, from,
-                to == BFT_ALL ? -1 : (int)to, names[m.tag]);
-        if (m.tag == BFT_MESSAGE_VOTE)
-            fprintf(stderr, " %s view %llu seq %llu %02x%02x", bft_type_name(m.vote.statement.type),
-                    (unsigned long long)m.vote.statement.view,
-                    (unsigned long long)m.vote.statement.seq, m.vote.statement.digest.bytes[0],
-                    m.vote.statement.digest.bytes[1]);
-        if (m.tag == BFT_MESSAGE_STATUS)
-            fprintf(stderr, " epoch %llu view %llu/%llu executed %llu stable %llu",
-                    (unsigned long long)m.status.epoch, (unsigned long long)m.status.view,
-                    (unsigned long long)m.status.pending_view,
-                    (unsigned long long)m.status.executed, (unsigned long long)m.status.stable);
-        if (m.tag == BFT_MESSAGE_FETCH)
-            fprintf(stderr, " seq %llu", (unsigned long long)m.fetch.seq);
-        fprintf(stderr, "\n");
-    }
-    arena_reset(&c->world, mark);
-}
-
-static void tell_trace(struct cluster *c, uint32_t node)
-{
-    struct trace *t = bft_trace(c->nodes[node].core);
-    for (uint32_t i = 0; c->config.verbose && i < t->count; i++) {
-        fprintf(stderr, "%8llu %u: %s", (unsigned long long)c->now_us, node, t->events[i].name);
-        for (uint32_t k = 0; k < t->events[i].field_count; k++) {
-            const struct trace_field *f = &t->events[i].fields[k];
-            if (f->kind == TRACE_WORD)
-                fprintf(stderr, " %s=%s", f->key, f->word);
-            else
-                fprintf(stderr, " %s=%llu", f->key, (unsigned long long)f->number);
-        }
-        fprintf(stderr, "\n");
-    }
-    t->count = 0;
-}
-
 /* To every node that has the key of a member of the sender's current set. */
 static void on_send(struct cluster *c, uint32_t from, const struct bft_effect *e)
 {
     const struct bft_set *set = bft_current_set(c->nodes[from].core);
     struct span bytes = keep(c, e->bytes);
     if (c->config.verbose)
-        tell_message(c, from, e->to, bytes);
+        cluster_tell_message(c, from, e->to, bytes);
     if (!cluster_is_byzantine(c, from))
         check_send(c, from, bytes);
     for (uint32_t i = 0; i < c->config.nodes; i++) {
@@ -229,6 +185,12 @@ static bool epoch_due(const struct cluster *c, const struct ledger *l)
     uint64_t length = (uint64_t)c->config.epoch_segments * BFT_CHECKPOINT_INTERVAL;
     return length > 0 && l->executed + BFT_CHECKPOINT_INTERVAL >= l->epoch_start + length &&
            l->epoch + 1 < c->epochs;
+}
+
+/* Only the proposer looks at the chain's clock; the ledger does not. */
+static bool epoch_wanted(const struct cluster *c, const struct ledger *l)
+{
+    return epoch_due(c, l) && c->now_us / MS >= (l->epoch + 1) * EPOCH_MS;
 }
 
 static uint64_t op_at(struct span payload, size_t i)
@@ -315,7 +277,7 @@ static void on_propose(struct cluster *c, uint32_t node, const struct bft_effect
     struct node *n = &c->nodes[node];
     struct room room = {arena_alloc(&c->world, 32 * OP_SIZE), 32 * OP_SIZE};
     struct wr w = wr_init(room);
-    if (e->last_in_segment && epoch_due(c, &n->ledger)) {
+    if (e->last_in_segment && epoch_wanted(c, &n->ledger)) {
         wr_u64(&w, EPOCH_MARK + n->ledger.epoch + 1);
     } else {
         uint32_t given = 0;
@@ -449,7 +411,7 @@ static void step_one(struct cluster *c, uint32_t node, const struct bft_event *e
     struct bft_event now = *ev;
     now.now_ms = c->now_us / MS;
     bft_step(n->core, &now, c->fx);
-    tell_trace(c, node);
+    cluster_tell_trace(c, node);
     n->steps++;
     uint64_t wake = c->fx->wake_at_ms;
     n->wake_us = wake == UINT64_MAX ? UINT64_MAX : wake * MS;
@@ -471,7 +433,7 @@ static void tell_pending(struct cluster *c, uint32_t node)
         n->offered_epoch = info.epoch;
     }
     struct bft_event ev = {.kind = BFT_EV_PENDING, .pending_since_ms = UINT64_MAX};
-    ev.fill = epoch_due(c, &n->ledger);
+    ev.fill = epoch_wanted(c, &n->ledger);
     uint32_t mark = ev.fill ? 1u << 31 : 0;
     for (uint32_t op = 0; op < c->ops_count; op++) {
         if (c->ops_since[op] == 0 || n->ledger.done[op])
@@ -676,102 +638,6 @@ void cluster_heal(struct cluster *c)
     memset(c->cut, 0, sizeof c->cut);
     for (uint32_t i = 0; i < c->config.nodes; i++)
         cluster_restart(c, i);
-}
-
-/* ---- start and end ------------------------------------------------------- */
-
-static void make_set(struct cluster *c, uint32_t epoch)
-{
-    const struct cluster_config *g = &c->config;
-    uint32_t people = g->nodes - g->twins;
-    struct valset_member *m = c->members[epoch];
-    for (uint32_t i = 0; i < g->members; i++) {
-        uint32_t node = (i + epoch) % people;
-        m[i] = (struct valset_member){
-            c->nodes[node].key, g->stakes[node] != 0 ? g->stakes[node] : 1000, (uint16_t)node};
-        for (uint32_t k = i;
-             k > 0 && span_compare(hotkey_span(&m[k].hotkey), hotkey_span(&m[k - 1].hotkey)) < 0;
-             k--) {
-            struct valset_member t = m[k];
-            m[k] = m[k - 1];
-            m[k - 1] = t;
-        }
-    }
-    struct valset v = {.epoch = epoch,
-                       .chain_block = 1000 + 1000 * epoch,
-                       .members = m,
-                       .members_count = g->members};
-    v.chain_hash.bytes[0] = (uint8_t)(epoch * 7 + g->seed);
-    if (bft_set_init(&c->sets[epoch], &v) != ERR_OK)
-        cluster_fail(c, 0, "bft_set_init");
-    c->epochs = epoch + 1;
-}
-
-static void begin(struct cluster *c)
-{
-    const struct cluster_config *g = &c->config;
-    struct prng p;
-    prng_init(&p, g->seed);
-    c->net = prng_split(&p, 1);
-    c->faults = prng_split(&p, 2);
-    c->work = prng_split(&p, 3);
-    c->network = hash_tagged("TESTNETW", span_of(&g->seed, sizeof g->seed));
-    for (uint32_t i = 0; i < g->nodes; i++) {
-        uint32_t key = i >= g->nodes - g->twins ? i - (g->nodes - g->twins) : i;
-        struct hash k = hash_tagged("TESTKEYS", span_of(&key, sizeof key));
-        memcpy(c->nodes[i].key.bytes, k.bytes, HASH_SIZE);
-    }
-    for (uint32_t e = 0; e < EPOCHS_MAX; e++)
-        make_set(c, e);
-    for (uint32_t i = 0; i < g->nodes; i++) {
-        c->nodes[i].wake_us = c->nodes[i].flush_us = UINT64_MAX;
-        cluster_restart(c, i);
-    }
-}
-
-void cluster_open(struct cluster *c, const struct cluster_config *config)
-{
-    *c = (struct cluster){.config = *config};
-    if (arena_open(&c->world, (size_t)WORLD_SIZE) != ERR_OK)
-        cluster_fail(c, 0, "no memory");
-    c->nodes = arena_array(&c->world, NODES_MAX, sizeof *c->nodes);
-    c->queue = arena_array(&c->world, QUEUE_MAX, sizeof *c->queue);
-    c->votes = arena_array(&c->world, VOTES_MAX, sizeof *c->votes);
-    c->fx = arena_raw(&c->world, sizeof *c->fx);
-    for (uint32_t i = 0; i < NODES_MAX; i++) {
-        c->nodes[i].undo = arena_array(&c->world, 1, sizeof *c->nodes[i].undo);
-        if (arena_open(&c->nodes[i].arena, bft_arena_size()) != ERR_OK)
-            cluster_fail(c, i, "no memory");
-    }
-    c->mark = arena_mark(&c->world);
-    begin(c);
-}
-
-void cluster_reopen(struct cluster *c, const struct cluster_config *config)
-{
-    struct cluster old = *c;
-    arena_reset(&old.world, old.mark);
-    *c = (struct cluster){.config = *config,
-                          .world = old.world,
-                          .nodes = old.nodes,
-                          .queue = old.queue,
-                          .votes = old.votes,
-                          .fx = old.fx,
-                          .mark = old.mark};
-    memset(c->votes, 0, VOTES_MAX * sizeof *c->votes);
-    for (uint32_t i = 0; i < NODES_MAX; i++) {
-        struct arena arena = c->nodes[i].arena;
-        struct undo *undo = c->nodes[i].undo;
-        c->nodes[i] = (struct node){.arena = arena, .undo = undo};
-    }
-    begin(c);
-}
-
-void cluster_close(struct cluster *c)
-{
-    for (uint32_t i = 0; i < NODES_MAX; i++)
-        arena_close(&c->nodes[i].arena);
-    arena_close(&c->world);
 }
 
 /* ---- the run ------------------------------------------------------------- */

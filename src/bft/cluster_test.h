@@ -17,7 +17,7 @@
 #define BFT_CLUSTER_TEST_H
 
 #include "base/prng.h"
-#include "bft.h"
+#include "bft/bft.h"
 
 enum {
     NODES_MAX = 10,
@@ -176,6 +176,9 @@ bool cluster_is_byzantine(const struct cluster *c, uint32_t node);
 struct signature cluster_signature(const struct hotkey *key, struct span message);
 bool cluster_verify(void *ctx, const struct hotkey *key, struct span message,
                     const struct signature *signature);
+
+void cluster_tell_message(struct cluster *c, uint32_t from, uint32_t to, struct span bytes);
+void cluster_tell_trace(struct cluster *c, uint32_t node);
 
 _Noreturn void cluster_fail(const struct cluster *c, uint32_t node, const char *what);
 

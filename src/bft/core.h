@@ -4,7 +4,7 @@
 #define BFT_CORE_H
 
 #include "base/prng.h"
-#include "bft.h"
+#include "bft/bft.h"
 
 enum {
     BFT_PLACES = 2,               /* checkpoint slots inside a window */

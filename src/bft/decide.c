@@ -1,4 +1,4 @@
-#include "core.h"
+#include "bft/core.h"
 
 #include "crypto/hash.h"
 
@@ -14,9 +14,9 @@ void bft_decide(struct bft *b, struct slot *s, const struct bft_cert *cert,
             bft_alarm(b, "two_certificates");
         return;
     }
-    /* A later view may well replace what this view's NEW-VIEW fixed; an earlier
-     * one, or this, cannot. */
-    if (s->fixed && cert->statement.view <= b->view && !hash_equal(digest, &s->digest))
+    /* A later view may replace what this view's NEW-VIEW fixed, and a leader that
+     * equivocates may fix two things in one view.  An earlier view cannot. */
+    if (s->fixed && cert->statement.view < b->view && !hash_equal(digest, &s->digest))
         bft_alarm(b, "certificate_against_new_view");
     bft_cert_keep(&s->committed, cert);
     s->decided = true;

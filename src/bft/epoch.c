@@ -1,4 +1,4 @@
-#include "core.h"
+#include "bft/core.h"
 
 /* Makes set the current one; its members are copied. */
 void bft_epoch_use(struct bft *b, const struct valset *set)

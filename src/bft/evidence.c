@@ -1,4 +1,4 @@
-#include "core.h"
+#include "bft/core.h"
 
 #include "ledger_msg.h"
 

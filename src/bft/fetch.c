@@ -1,4 +1,4 @@
-#include "core.h"
+#include "bft/core.h"
 
 /* R4, P14: ask a few members at a time, others with the next status. */
 void bft_fetch_payload(struct bft *b, struct slot *s, const struct hash *digest)

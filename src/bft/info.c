@@ -1,4 +1,4 @@
-#include "core.h"
+#include "bft/core.h"
 
 void bft_info(const struct bft *b, struct bft_view_info *out)
 {

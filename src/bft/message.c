@@ -1,4 +1,4 @@
-#include "core.h"
+#include "bft/core.h"
 
 static void dispatch(struct bft *b, uint32_t from, const struct bft_message *m)
 {

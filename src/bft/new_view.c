@@ -1,4 +1,4 @@
-#include "core.h"
+#include "bft/core.h"
 
 static struct bft_statement nv_statement(const struct bft *b, uint64_t view,
                                          const struct hash *digest)

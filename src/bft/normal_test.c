@@ -1,6 +1,6 @@
 #include "base/test.h"
 
-#include "cluster_test.h"
+#include "bft/cluster_test.h"
 
 static const struct cluster_config four = {.seed = 1,
                                            .nodes = 4,

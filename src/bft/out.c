@@ -1,4 +1,4 @@
-#include "core.h"
+#include "bft/core.h"
 
 /* Rooms are 16 bytes apart so that no two encodings touch. */
 enum { OUT_ALIGN = 16 };

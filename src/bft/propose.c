@@ -1,4 +1,4 @@
-#include "core.h"
+#include "bft/core.h"
 
 static void equivocated(struct bft *b, struct slot *s, const struct bft_propose *p,
                         const struct bft_statement *second)
@@ -73,6 +73,13 @@ void bft_on_pending(struct bft *b, const struct bft_event *ev)
     bft_lead(b);
 }
 
+/* Decided from a certificate, or proposed before a crash. */
+static bool is_taken(const struct bft *b, uint64_t seq)
+{
+    const struct slot *s = &b->slots[seq % BFT_WINDOW];
+    return bft_in_window(b, seq) && s->seq == seq && (s->decided || s->proposed);
+}
+
 /* The leader's turn: ask for a batch when one is wanted and allowed.  So an
  * operation that comes alone goes at once, and under load those that come while
  * the pipeline is full share the next slot. */
@@ -82,6 +89,8 @@ void bft_lead(struct bft *b)
         b->ending || b->asked_seq != 0 || b->declined || (b->pending == 0 && !b->fill))
         return;
     uint64_t seq = max_u64(b->next_propose, b->executed + 1);
+    while (is_taken(b, seq))
+        seq++;
     if (seq > bft_segment_end(b) || !bft_in_window(b, seq) ||
         seq - b->executed > b->config.pipeline)
         return;
@@ -104,7 +113,7 @@ void bft_on_batch(struct bft *b, const struct bft_event *ev)
         return;
     }
     struct slot *s = bft_slot(b, ev->seq);
-    if (s == NULL || s->decided || s->proposed || ev->seq <= b->executed) {
+    if (s == NULL || is_taken(b, ev->seq) || ev->seq <= b->executed) {
         bft_lead(b); /* decided from a certificate meanwhile */
         return;
     }

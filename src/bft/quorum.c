@@ -1,4 +1,4 @@
-#include "core.h"
+#include "bft/core.h"
 
 uint32_t bft_bitmap_count(const struct bft_bitmap *b)
 {

@@ -1,4 +1,4 @@
-#include "core.h"
+#include "bft/core.h"
 
 void bft_on_resume(struct bft *b, const struct bft_resume *r)
 {

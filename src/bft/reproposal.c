@@ -1,4 +1,4 @@
-#include "core.h"
+#include "bft/core.h"
 
 /* R10: for each slot above what is stable the digest certified in the highest
  * view (P5: any other choice can undo a decision), NULL where none is.  Pure:

@@ -1,4 +1,4 @@
-#include "core.h"
+#include "bft/core.h"
 
 bool bft_in_window(const struct bft *b, uint64_t seq)
 {

@@ -1,4 +1,4 @@
-#include "core.h"
+#include "bft/core.h"
 
 /* R15: what this replica has, to everyone, a few times a second.  The answers,
  * not the transport, make up for what was lost. */

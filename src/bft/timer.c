@@ -1,4 +1,4 @@
-#include "core.h"
+#include "bft/core.h"
 
 enum { DOUBLINGS_MAX = 6, RETRY_MS = 10 };
 

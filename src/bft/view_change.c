@@ -1,4 +1,4 @@
-#include "core.h"
+#include "bft/core.h"
 
 /* The next view that another member leads, so that one that is dead and rich
  * does not cost two timeouts in a row.  Pure, like the schedule. */

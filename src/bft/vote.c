@@ -1,4 +1,4 @@
-#include "core.h"
+#include "bft/core.h"
 
 bool bft_may_vote(const struct bft *b)
 {
