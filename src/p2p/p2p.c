@@ -440,11 +440,11 @@ enum err p2p_ping(struct p2p *p, const struct peer_id *peer, uint64_t now_ms)
     struct link *l = host_find(p, peer);
     if (l == NULL)
         return ERR_NOT_FOUND;
-    uint16_t before = l->out[PROTOCOL_PING];
+    if (l->ping_deadline_ms != UINT64_MAX)
+        return ERR_FULL;
     streams_ping(p, l);
     link_touch(p, l);
-    return l->out[PROTOCOL_PING] == before || l->out[PROTOCOL_PING] == YAMUX_NONE ? ERR_FULL
-                                                                                  : ERR_OK;
+    return l->ping_deadline_ms != UINT64_MAX ? ERR_OK : ERR_FULL;
 }
 
 enum err p2p_send(struct p2p *p, const struct peer_id *to, enum p2p_protocol protocol,

@@ -153,7 +153,8 @@ void p2p_listening(struct p2p *p, const struct p2p_endpoint *listen, uint32_t co
 /* p2p_bootstrap: dialled, and redialled for ever.  ERR_FULL: P2P_BOOTSTRAP_MAX. */
 enum err p2p_bootstrap(struct p2p *p, const struct p2p_endpoint *e);
 /* p2p_ping measures now rather than at the next interval; see ping_us.
- * ERR_NOT_FOUND: not connected; ERR_FULL: no stream is free. */
+ * ERR_NOT_FOUND: not connected; ERR_FULL: one is on its way, or no stream is
+ * free. */
 enum err p2p_ping(struct p2p *p, const struct peer_id *peer, uint64_t now_ms);
 enum err p2p_subscribe(struct p2p *p, const char *topic);
 /* ERR_NOT_FOUND: nobody subscribed (it is kept for IWANT all the same);

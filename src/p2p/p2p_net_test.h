@@ -73,7 +73,8 @@ static inline struct p2p_config net_config(int host)
                            .listen_count = 1,
                            .target_peers = 4};
     p2p_limits_default(&c.limits);
-    c.limits.connections = 32;
+    c.limits.connections = 24;
+    c.limits.buffered_total = 5 << 20;
     c.limits.gossip_seen = 4096;
     c.limits.gossip_cache = 512;
     memset(c.identity_seed, host + 1, sizeof c.identity_seed);

@@ -73,11 +73,286 @@ static void test_frames_arrive_whole(void **state)
     close_net(n);
 }
 
+/* Every way to cut the bytes gives the same result. */
+static void test_any_split_will_do(void **state)
+{
+    (void)state;
+    for (size_t piece = 1; piece <= 600; piece += piece < 80 ? 1 : 37) {
+        struct net *n = open_net(2);
+        n->piece = piece;
+        net_connect(n, 0, 1);
+        assert_int_equal(
+            p2p_send(n->hosts[1].p, id_of(n, 0), P2P_BFT, SPAN_LITERAL("a vote"), n->now_ms),
+            ERR_OK);
+        net_run(n);
+        assert_int_equal(n->hosts[0].frames, 1);
+        assert_int_equal(n->hosts[0].ups + n->hosts[1].ups, 2);
+        assert_int_equal(n->hosts[0].downs + n->hosts[1].downs, 0);
+        close_net(n);
+    }
+}
+
+static uint64_t story(uint64_t seed, uint64_t *written)
+{
+    struct net *n = calloc(1, sizeof *n);
+    for (int i = 0; i < 4; i++) {
+        struct p2p_config c = net_config(i);
+        c.seed += seed;
+        (void)net_add(n, &c);
+        assert_int_equal(p2p_subscribe(n->hosts[i].p, "t"), ERR_OK);
+    }
+    for (int i = 1; i < 4; i++)
+        net_connect(n, i, 0);
+    net_pass(n, 70000);
+    for (int i = 0; i < 4; i++)
+        (void)p2p_publish(n->hosts[i].p, "t", SPAN_LITERAL("news"), n->now_ms);
+    net_pass(n, 20000);
+    uint64_t hash = 0;
+    *written = 0;
+    for (int i = 0; i < 4; i++) {
+        hash = hash * 31 + n->hosts[i].bytes_hash;
+        *written += p2p_counters(n->hosts[i].p)->bytes_out;
+    }
+    close_net(n);
+    return hash;
+}
+
+static void test_same_seed_same_bytes(void **state)
+{
+    (void)state;
+    uint64_t a, b, c;
+    uint64_t first = story(0, &a), again = story(0, &b), other = story(7, &c);
+    assert_true(first == again);
+    assert_int_equal(a, b);
+    assert_true(first != other);
+}
+
+static void test_gossip_reaches_all_once(void **state)
+{
+    (void)state;
+    enum { HOSTS = 8 };
+    struct net *n = open_net(HOSTS);
+    for (int i = 0; i < HOSTS; i++)
+        assert_int_equal(p2p_subscribe(n->hosts[i].p, "blocks"), ERR_OK);
+    for (int i = 1; i < HOSTS; i++)
+        net_connect(n, i, i - 1); /* a chain */
+    net_pass(n, 3000);
+    assert_int_equal(p2p_publish(n->hosts[0].p, "blocks", SPAN_LITERAL("hello"), n->now_ms),
+                     ERR_OK);
+    net_pass(n, 3000);
+    for (int i = 1; i < HOSTS; i++) {
+        assert_int_equal(n->hosts[i].gossips, 1);
+        assert_int_equal(n->hosts[i].gossip_len, 5);
+        assert_true(peer_id_equal(&n->hosts[i].from, id_of(n, 0)));
+    }
+    assert_int_equal(n->hosts[0].gossips, 0);
+    assert_int_equal(p2p_publish(n->hosts[0].p, "nobody", SPAN_LITERAL("x"), n->now_ms),
+                     ERR_NOT_FOUND);
+    close_net(n);
+}
+
+static void test_rejected_gossip_stops_here(void **state)
+{
+    (void)state;
+    struct net *n = open_net(3);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(p2p_subscribe(n->hosts[i].p, "t"), ERR_OK);
+    struct p2p_endpoint one = net_endpoint(1);
+    n->hosts[1].verdict = P2P_REJECT;
+    assert_int_equal(p2p_bootstrap(n->hosts[0].p, &one), ERR_OK);
+    assert_int_equal(p2p_bootstrap(n->hosts[2].p, &one), ERR_OK);
+    n->hosts[0].refuses = n->hosts[2].refuses = true; /* 0 and 2 never meet */
+    net_pass(n, 3000);
+    assert_int_equal(p2p_publish(n->hosts[0].p, "t", SPAN_LITERAL("bad"), n->now_ms), ERR_OK);
+    net_pass(n, 3000);
+    assert_int_equal(n->hosts[1].gossips, 1);
+    assert_int_equal(n->hosts[2].gossips, 0);
+    close_net(n);
+}
+
+/* Everyone knows host 0 only; in the end everyone knows everyone. */
+static void test_peers_are_learnt_from_peers(void **state)
+{
+    (void)state;
+    enum { HOSTS = 5 };
+    struct net *n = open_net(HOSTS);
+    for (int i = 1; i < HOSTS; i++)
+        net_connect(n, i, 0);
+    net_pass(n, 70000);
+    for (int i = 0; i < HOSTS; i++) {
+        struct p2p_peer_info info;
+        assert_true(p2p_peer(n->hosts[i].p, HOSTS - 2, &info));
+        assert_false(p2p_peer(n->hosts[i].p, HOSTS - 1, &info));
+    }
+    close_net(n);
+}
+
+static void test_crossing_dials_leave_one_connection(void **state)
+{
+    (void)state;
+    for (size_t piece = 0; piece < 300; piece += 7) {
+        struct net *n = open_net(2);
+        n->piece = piece;
+        struct p2p_endpoint zero = net_endpoint(0), one = net_endpoint(1);
+        assert_int_equal(p2p_bootstrap(n->hosts[0].p, &one), ERR_OK);
+        assert_int_equal(p2p_bootstrap(n->hosts[1].p, &zero), ERR_OK);
+        net_pass(n, 100);
+        int open = 0;
+        for (int i = 0; i < NET_PIPES_MAX; i++)
+            open += n->pipes[i].used;
+        assert_int_equal(open, 1);
+        struct p2p_peer_info a, b;
+        assert_true(p2p_peer(n->hosts[0].p, 0, &a) && p2p_peer(n->hosts[1].p, 0, &b));
+        assert_int_not_equal(a.inbound, b.inbound);
+        assert_true(p2p_counters(n->hosts[0].p)->closed[P2P_WHY_DUPLICATE] +
+                        p2p_counters(n->hosts[1].p)->closed[P2P_WHY_DUPLICATE] >
+                    0);
+        /* And it is of use. */
+        assert_int_equal(
+            p2p_send(n->hosts[0].p, id_of(n, 1), P2P_BFT, SPAN_LITERAL("x"), n->now_ms), ERR_OK);
+        assert_int_equal(
+            p2p_send(n->hosts[1].p, id_of(n, 0), P2P_BFT, SPAN_LITERAL("y"), n->now_ms), ERR_OK);
+        net_pass(n, 100);
+        assert_int_equal(n->hosts[0].frames, 1);
+        assert_int_equal(n->hosts[1].frames, 1);
+        assert_int_equal(n->hosts[0].ups, 1 + n->hosts[0].downs);
+        close_net(n);
+    }
+}
+
+static void test_bootstrap_is_redialled_for_ever(void **state)
+{
+    (void)state;
+    struct net *n = open_net(2);
+    n->hosts[1].refuses = true;
+    net_connect(n, 0, 1);
+    net_pass(n, 600000);
+    uint64_t dials = p2p_counters(n->hosts[0].p)->dials;
+    assert_true(dials > 10 && dials < 40);
+    n->hosts[1].refuses = false;
+    net_pass(n, 60000);
+    assert_int_equal(n->hosts[0].ups, 1);
+    /* Disconnected, it comes back. */
+    p2p_disconnect(n->hosts[1].p, id_of(n, 0), "tired", n->now_ms);
+    net_run(n);
+    assert_string_equal(n->hosts[1].why, "tired");
+    assert_string_equal(n->hosts[0].why, "goodbye");
+    net_pass(n, 60000);
+    assert_int_equal(n->hosts[0].ups, 2);
+    assert_int_equal(n->hosts[1].ups, 2);
+    close_net(n);
+}
+
+static void test_own_address_is_dialled_once(void **state)
+{
+    (void)state;
+    struct net *n = open_net(1);
+    net_connect(n, 0, 0);
+    net_pass(n, 300000);
+    assert_int_equal(p2p_counters(n->hosts[0].p)->dials, 1);
+    assert_true(p2p_counters(n->hosts[0].p)->closed[P2P_WHY_SELF] > 0);
+    assert_int_equal(n->hosts[0].ups, 0);
+    close_net(n);
+}
+
+static void test_wrong_peer_is_refused(void **state)
+{
+    (void)state;
+    struct net *n = open_net(3);
+    struct p2p_endpoint e = net_endpoint(1);
+    e.has_peer = true;
+    e.peer = *id_of(n, 2);
+    assert_int_equal(p2p_bootstrap(n->hosts[0].p, &e), ERR_OK);
+    net_run(n);
+    assert_int_equal(n->hosts[0].ups + n->hosts[1].ups, 0);
+    assert_int_equal(p2p_counters(n->hosts[0].p)->closed[P2P_WHY_WRONG_PEER], 1);
+    assert_int_equal(p2p_counters(n->hosts[0].p)->handshake_failures, 1);
+    close_net(n);
+}
+
+static void test_silent_peer_times_out(void **state)
+{
+    (void)state;
+    struct net *n = open_net(2);
+    net_connect(n, 0, 1);
+    struct p2p *p = n->hosts[0].p;
+    /* Host 1 stops to take part. */
+    uint64_t now = n->now_ms;
+    struct p2p_out o;
+    while (n->hosts[0].downs == 0 && now < 100000) {
+        now = max_u64(now + 1, p2p_wake_at(p));
+        p2p_on_time(p, now);
+        while (p2p_poll(p, &o))
+            if (o.kind == P2P_OUT_PEER_DOWN) {
+                n->hosts[0].downs++;
+                assert_string_equal(o.why, "ping_timeout");
+            }
+    }
+    assert_int_equal(n->hosts[0].downs, 1);
+    assert_true(now > 20000 && now < 60000);
+    close_net(n);
+}
+
+static void test_push_tells_new_addresses(void **state)
+{
+    (void)state;
+    struct net *n = open_net(3);
+    net_connect(n, 0, 1);
+    net_pass(n, 1000);
+    /* Host 2 moves in where host 0 says that it listens now: a peer of 1 that
+     * hears of 0 dials it there. */
+    struct p2p_endpoint moved = net_endpoint(0);
+    p2p_listening(n->hosts[0].p, &moved, 1, n->now_ms);
+    net_pass(n, 1000);
+    assert_int_equal(n->hosts[0].downs + n->hosts[1].downs, 0);
+    net_connect(n, 2, 1);
+    net_pass(n, 70000);
+    assert_int_equal(n->hosts[2].ups, 2);
+    close_net(n);
+}
+
+/* A slow reader costs its own buffer and nothing else. */
+static void test_full_buffer_refuses_frames(void **state)
+{
+    (void)state;
+    static uint8_t frame[200000];
+    struct net *n = open_net(2);
+    net_connect(n, 0, 1);
+    struct p2p *p = n->hosts[0].p;
+    struct p2p_limits l;
+    p2p_limits_default(&l);
+    int sent = 0;
+    while (p2p_send(p, id_of(n, 1), P2P_BLOB, span_of(frame, sizeof frame), n->now_ms) == ERR_OK)
+        sent++;
+    struct p2p_peer_info info;
+    assert_true(p2p_peer(p, 0, &info));
+    assert_true(info.buffered <= l.buffered_per_peer);
+    assert_true(sent >= 10);
+    assert_int_equal(p2p_counters(p)->frames_dropped, 1);
+    net_run(n);
+    assert_int_equal(n->hosts[1].frames, sent);
+    assert_true(p2p_peer(p, 0, &info));
+    assert_int_equal(info.buffered, 0);
+    close_net(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest all[] = {
         cmocka_unit_test(test_two_hosts_meet),
         cmocka_unit_test(test_frames_arrive_whole),
+        cmocka_unit_test(test_any_split_will_do),
+        cmocka_unit_test(test_same_seed_same_bytes),
+        cmocka_unit_test(test_gossip_reaches_all_once),
+        cmocka_unit_test(test_rejected_gossip_stops_here),
+        cmocka_unit_test(test_peers_are_learnt_from_peers),
+        cmocka_unit_test(test_crossing_dials_leave_one_connection),
+        cmocka_unit_test(test_bootstrap_is_redialled_for_ever),
+        cmocka_unit_test(test_own_address_is_dialled_once),
+        cmocka_unit_test(test_wrong_peer_is_refused),
+        cmocka_unit_test(test_silent_peer_times_out),
+        cmocka_unit_test(test_push_tells_new_addresses),
+        cmocka_unit_test(test_full_buffer_refuses_frames),
     };
     return cmocka_run_group_tests_name("p2p", all, NULL, NULL);
 }

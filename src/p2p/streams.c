@@ -533,6 +533,8 @@ void streams_gossip(struct p2p *p, struct link *l)
 void streams_ping(struct p2p *p, struct link *l)
 {
     l->ping_at_ms = time_add(p->now_ms, HOST_PING_MS);
+    if (l->ping_deadline_ms != UINT64_MAX)
+        return; /* One is on its way, and its deadline stands. */
     uint16_t slot = streams_open(p, l, PROTOCOL_PING);
     if (slot == YAMUX_NONE)
         return;
