@@ -17,11 +17,11 @@
 
 enum { WORKER_FD = 3, FRAME_HEAD = 4, TURN_BYTES = 80 << 20, ENGINE_BYTES = 1 << 20 };
 enum { DATA_BYTES_MAX = 1 << 30 };
-#define ADDRESS_BYTES_MAX (UINT64_C(16) << 30)
+#define ADDRESS_BYTES_MAX (UINT64_C(32) << 30)
 
 struct worker {
     struct arena engine_arena;
-    struct engine *engine;
+    struct engine *engines[SANDBOX_STACK_SIZES];
     struct arena turn; /* what one job needs; reset before the next */
     struct arena rooms;
     struct pipe node;
@@ -61,24 +61,22 @@ static void refuse_local(struct worker *w, const struct sandbox_job *job, const 
     answer_refusal(w, job, &v);
 }
 
-/* An engine for this stack size; compiled modules do not move between two. */
-static bool want_engine(struct worker *w, uint32_t stack_bytes)
+/* The engine of the policy's stack size, which sandbox_policy_check has seen. */
+static struct engine *engine_for(const struct worker *w, const struct policy *policy)
 {
-    if (w->engine != NULL && engine_stack(w->engine) == stack_bytes)
-        return true;
-    if (w->engine != NULL)
-        engine_close(w->engine);
-    arena_reset(&w->engine_arena, 0);
-    w->engine = engine_open(&w->engine_arena, stack_bytes);
-    return w->engine != NULL;
+    uint32_t index = 0;
+    while ((uint32_t)SANDBOX_STACK_MIN << index < policy->stack_bytes)
+        index++;
+    assert(index < SANDBOX_STACK_SIZES);
+    return w->engines[index];
 }
 
 /* want_module: the module is loaded, or the job has been answered. */
-static bool want_module(struct worker *w, const struct sandbox_job *job)
+static bool want_module(struct worker *w, struct engine *engine, const struct sandbox_job *job)
 {
     struct sandbox_facts facts = {0};
     struct sandbox_verdict verdict;
-    if (engine_has(w->engine, &job->module_id) != NULL)
+    if (engine_has(engine, &job->module_id) != NULL)
         return true;
     if (job->module.len == 0) {
         struct sandbox_answer a = {.tag = SANDBOX_ANSWER_NEED, .need = {job->token, job->module_id}};
@@ -102,7 +100,7 @@ static bool want_module(struct worker *w, const struct sandbox_job *job)
         answer_refusal(w, job, &verdict);
         return false;
     }
-    if (engine_load(w->engine, &job->module_id, &facts, artifact) != ERR_OK) {
+    if (engine_load(engine, &job->module_id, &facts, artifact) != ERR_OK) {
         refuse_local(w, job, "the engine does not take what its compiler made");
         return false;
     }
@@ -121,18 +119,15 @@ static void serve(struct worker *w, const struct sandbox_job *job)
         answer_refusal(w, job, &verdict);
         return;
     }
-    if (!want_engine(w, job->policy.stack_bytes)) {
-        refuse_local(w, job, "the engine does not start on this machine");
-        leave(1);
-    }
-    if (!want_module(w, job))
+    struct engine *engine = engine_for(w, &job->policy);
+    if (!want_module(w, engine, job))
         return;
-    sandbox_admit(engine_has(w->engine, &job->module_id), &job->policy, &verdict);
+    sandbox_admit(engine_has(engine, &job->module_id), &job->policy, &verdict);
     if (verdict.outcome != OUTCOME_OK) {
         answer_refusal(w, job, &verdict);
         return;
     }
-    engine_run(w->engine, job, &w->turn, &a.result);
+    engine_run(engine, job, &w->turn, &a.result);
     answer(w, &a);
 }
 
@@ -167,8 +162,11 @@ static void prepare(struct worker *w)
     room_of(&w->turn, TURN_BYTES);
     room_of(&w->engine_arena, ENGINE_BYTES);
     step = "engine";
-    if (!want_engine(w, sandbox_policy_default().stack_bytes))
-        goto failed;
+    for (uint32_t i = 0; i < SANDBOX_STACK_SIZES; i++) {
+        w->engines[i] = engine_open(&w->engine_arena, (uint32_t)SANDBOX_STACK_MIN << i);
+        if (w->engines[i] == NULL)
+            goto failed;
+    }
     if (isolate_enter(ISOLATE_RUNNER, &limits, keep, COUNT_OF(keep), &step) == ERR_OK)
         return;
 failed:

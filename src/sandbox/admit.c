@@ -49,7 +49,9 @@ void sandbox_policy_check(const struct policy *p, struct sandbox_verdict *out)
                 within(out, "input_bytes", p->input_bytes, 1, SANDBOX_INPUT_MAX) &&
                 within(out, "output_bytes", p->output_bytes, 1, SANDBOX_INPUT_MAX) &&
                 within(out, "log_bytes", p->log_bytes, 0, SANDBOX_LOG_MAX);
-    if (fine && (p->host_functions & ~host_all) != 0)
+    if (fine && (p->stack_bytes & (p->stack_bytes - 1)) != 0)
+        verdict_set(out, OUTCOME_POLICY, "the policy's stack_bytes must be a power of two");
+    else if (fine && (p->host_functions & ~host_all) != 0)
         verdict_set(out, OUTCOME_POLICY, "the policy's host_functions has an unknown bit");
 }
 

@@ -4,40 +4,40 @@
 #include <wasmtime.h>
 
 #include "sandbox/engine_internal.h"
-#include "sandbox/settings.h"
+#include "sandbox/engine_settings.h"
 
 static_assert(WASMTIME_VERSION_MAJOR == 48 && WASMTIME_VERSION_MINOR == 0 &&
                   WASMTIME_VERSION_PATCH == 8,
-              "settings.c names the engine's version, which is part of the engine id");
+              "engine_settings.c names the engine's version, which is part of the engine id");
 
-static bool on(enum setting s)
+static bool on(enum engine_setting s)
 {
-    return setting_value(s) != 0;
+    return engine_setting_value(s) != 0;
 }
 
 static void set_features(wasm_config_t *c)
 {
-    wasmtime_config_wasm_relaxed_simd_set(c, on(SETTING_WASM_RELAXED_SIMD));
-    wasmtime_config_wasm_simd_set(c, on(SETTING_WASM_SIMD));
-    wasmtime_config_shared_memory_set(c, on(SETTING_WASM_SHARED_MEMORY));
-    wasmtime_config_wasm_memory64_set(c, on(SETTING_WASM_MEMORY64));
-    wasmtime_config_wasm_multi_memory_set(c, on(SETTING_WASM_MULTI_MEMORY));
-    wasmtime_config_wasm_multi_value_set(c, on(SETTING_WASM_MULTI_VALUE));
-    wasmtime_config_wasm_bulk_memory_set(c, on(SETTING_WASM_BULK_MEMORY));
-    wasmtime_config_wasm_tail_call_set(c, on(SETTING_WASM_TAIL_CALL));
-    wasmtime_config_wasm_custom_page_sizes_set(c, on(SETTING_WASM_CUSTOM_PAGES));
-    wasmtime_config_wasm_wide_arithmetic_set(c, on(SETTING_WASM_WIDE_ARITHMETIC));
-    wasmtime_config_wasm_stack_switching_set(c, on(SETTING_WASM_STACK_SWITCHING));
-    wasmtime_config_wasm_branch_hinting_set(c, on(SETTING_WASM_BRANCH_HINTS));
-    wasmtime_config_gc_support_set(c, on(SETTING_WASM_GC));
-    platform_engine_extended_const_set(c, on(SETTING_WASM_EXTENDED_CONST));
+    wasmtime_config_wasm_relaxed_simd_set(c, on(ENGINE_WASM_RELAXED_SIMD));
+    wasmtime_config_wasm_simd_set(c, on(ENGINE_WASM_SIMD));
+    wasmtime_config_shared_memory_set(c, on(ENGINE_WASM_SHARED_MEMORY));
+    wasmtime_config_wasm_memory64_set(c, on(ENGINE_WASM_MEMORY64));
+    wasmtime_config_wasm_multi_memory_set(c, on(ENGINE_WASM_MULTI_MEMORY));
+    wasmtime_config_wasm_multi_value_set(c, on(ENGINE_WASM_MULTI_VALUE));
+    wasmtime_config_wasm_bulk_memory_set(c, on(ENGINE_WASM_BULK_MEMORY));
+    wasmtime_config_wasm_tail_call_set(c, on(ENGINE_WASM_TAIL_CALL));
+    wasmtime_config_wasm_custom_page_sizes_set(c, on(ENGINE_WASM_CUSTOM_PAGES));
+    wasmtime_config_wasm_wide_arithmetic_set(c, on(ENGINE_WASM_WIDE_ARITHMETIC));
+    wasmtime_config_wasm_stack_switching_set(c, on(ENGINE_WASM_STACK_SWITCHING));
+    wasmtime_config_wasm_branch_hinting_set(c, on(ENGINE_WASM_BRANCH_HINTS));
+    wasmtime_config_gc_support_set(c, on(ENGINE_WASM_GC));
+    platform_engine_extended_const_set(c, on(ENGINE_WASM_EXTENDED_CONST));
 }
 
 /* The configuration of compiler and runner, but for the runner's pool. */
 static wasm_config_t *config_new(uint32_t stack_bytes)
 {
     wasm_config_t *c = wasm_config_new();
-    wasmtime_error_t *error = wasmtime_config_target_set(c, SETTING_TARGET);
+    wasmtime_error_t *error = wasmtime_config_target_set(c, ENGINE_TARGET);
     if (error != NULL) {
         wasmtime_error_delete(error);
         wasm_config_delete(c);
@@ -45,25 +45,25 @@ static wasm_config_t *config_new(uint32_t stack_bytes)
     }
     set_features(c);
     wasmtime_config_strategy_set(c, WASMTIME_STRATEGY_CRANELIFT);
-    wasmtime_config_consume_fuel_set(c, on(SETTING_FUEL));
-    wasmtime_config_epoch_interruption_set(c, on(SETTING_EPOCHS));
+    wasmtime_config_consume_fuel_set(c, on(ENGINE_FUEL));
+    wasmtime_config_epoch_interruption_set(c, on(ENGINE_EPOCHS));
     wasmtime_config_max_wasm_stack_set(c, stack_bytes);
-    wasmtime_config_cranelift_nan_canonicalization_set(c, on(SETTING_NAN_CANONICAL));
+    wasmtime_config_cranelift_nan_canonicalization_set(c, on(ENGINE_NAN_CANONICAL));
     wasmtime_config_cranelift_debug_verifier_set(c, false);
-    wasmtime_config_cranelift_opt_level_set(c, on(SETTING_OPTIMISE) ? WASMTIME_OPT_LEVEL_SPEED
+    wasmtime_config_cranelift_opt_level_set(c, on(ENGINE_OPTIMISE) ? WASMTIME_OPT_LEVEL_SPEED
                                                                     : WASMTIME_OPT_LEVEL_NONE);
     wasmtime_config_cranelift_regalloc_algorithm_set(
-        c, on(SETTING_REGISTERS) ? WASMTIME_REGALLOC_SINGLE_PASS : WASMTIME_REGALLOC_BACKTRACKING);
+        c, on(ENGINE_REGISTERS) ? WASMTIME_REGALLOC_SINGLE_PASS : WASMTIME_REGALLOC_BACKTRACKING);
     wasmtime_config_profiler_set(c, WASMTIME_PROFILING_STRATEGY_NONE);
     wasmtime_config_debug_info_set(c, false);
-    wasmtime_config_signals_based_traps_set(c, on(SETTING_SIGNAL_TRAPS));
-    wasmtime_config_native_unwind_info_set(c, on(SETTING_UNWIND_INFO));
-    wasmtime_config_memory_reservation_set(c, setting_value(SETTING_MEMORY_RESERVED));
-    wasmtime_config_memory_guard_size_set(c, setting_value(SETTING_MEMORY_GUARD));
+    wasmtime_config_signals_based_traps_set(c, on(ENGINE_SIGNAL_TRAPS));
+    wasmtime_config_native_unwind_info_set(c, on(ENGINE_UNWIND_INFO));
+    wasmtime_config_memory_reservation_set(c, engine_setting_value(ENGINE_MEMORY_RESERVED));
+    wasmtime_config_memory_guard_size_set(c, engine_setting_value(ENGINE_MEMORY_GUARD));
     wasmtime_config_memory_reservation_for_growth_set(c, 0);
-    wasmtime_config_memory_may_move_set(c, on(SETTING_MEMORY_MOVES));
-    wasmtime_config_memory_init_cow_set(c, on(SETTING_MEMORY_COPY_ON_WRITE));
-    platform_engine_address_map_set(c, on(SETTING_ADDRESS_MAP));
+    wasmtime_config_memory_may_move_set(c, on(ENGINE_MEMORY_MOVES));
+    wasmtime_config_memory_init_cow_set(c, on(ENGINE_MEMORY_COPY_ON_WRITE));
+    platform_engine_address_map_set(c, on(ENGINE_ADDRESS_MAP));
     platform_engine_backtrace_off(c);
     return c;
 }
@@ -148,7 +148,6 @@ struct engine *engine_open(struct arena *arena, uint32_t stack_bytes)
     struct engine *e = arena_alloc(arena, sizeof *e);
     if (e == NULL)
         return NULL;
-    e->stack_bytes = stack_bytes;
     e->engine = engine_new(stack_bytes, true);
     if (e->engine == NULL)
         return NULL;
@@ -177,11 +176,6 @@ void engine_close(struct engine *e)
     if (e->engine != NULL)
         wasm_engine_delete(e->engine);
     *e = (struct engine){0};
-}
-
-uint32_t engine_stack(const struct engine *e)
-{
-    return e->stack_bytes;
 }
 
 void engine_error_text(struct sandbox_verdict *v, wasmtime_error_t *error)

@@ -3,7 +3,7 @@
  * Layer: L2; linked into platform-worker and the benchmarks only.  Threads: one.
  * Memory: the engine's own allocator (it is a library) beside the arenas given.
  *
- *   ENGINE-1  Every setting comes from settings.h and is set explicitly.
+ *   ENGINE-1  Every setting comes from engine_settings.h and is set explicitly.
  *   ENGINE-2  Each call runs in a fresh instance: nothing survives it.
  *   ENGINE-3  engine_compile parses untrusted bytes with a compiler that may run
  *             long, use much memory or abort: call it in a process of its own.
@@ -18,13 +18,12 @@ enum { ENGINE_MODULES_MAX = 8 };
 
 struct engine;
 
-/* engine_open: memory for the engine's own table comes from arena (kept).
+/* engine_open: memory for the engine's own table comes from arena (kept).  It
+ * looks at the machine (how many processors), so open before isolate_enter.
  *   stack_bytes  what guests get; SANDBOX_STACK_MIN .. SANDBOX_STACK_MAX.
  * NULL: the engine refuses its settings or the machine lacks address space. */
 struct engine *engine_open(struct arena *arena, uint32_t stack_bytes);
 void engine_close(struct engine *e);
-
-uint32_t engine_stack(const struct engine *e);
 
 /* A compiled module, in the engine's memory until engine_artifact_free. */
 struct engine_artifact {

@@ -30,7 +30,6 @@ struct engine {
     struct engine_host hosts[HOST_TABLE_COUNT];
     struct engine_module modules[ENGINE_MODULES_MAX];
     uint64_t turn;
-    uint32_t stack_bytes;
     struct run *run; /* the job at work, for the host functions */
 };
 

@@ -116,7 +116,7 @@ static void call_open(struct call *c, const struct policy *policy, uint64_t gas)
     c->context = wasmtime_store_context(c->store);
     platform_engine_limiter_set(c->store, &c->limits);
     wasmtime_error_t *error = wasmtime_context_set_fuel(c->context, gas);
-    assert(error == NULL); /* Fuel is on: settings.c. */
+    assert(error == NULL); /* Fuel is on: engine_settings.c. */
     wasm_trap_t *trap = NULL;
     error = wasmtime_instance_pre_instantiate(c->module->pre, c->context, &c->instance, &trap);
     finish(c, error, trap);

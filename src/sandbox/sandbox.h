@@ -57,8 +57,9 @@ enum {
 /* Hard bounds of a policy; a policy beyond them is refused (sandbox_policy_check). */
 enum {
     SANDBOX_PAGES_MAX = 8192, /* 512 MiB */
-    SANDBOX_STACK_MIN = 16 << 10,
-    SANDBOX_STACK_MAX = 1 << 20,
+    SANDBOX_STACK_MIN = 64 << 10, /* a power of two from here ... */
+    SANDBOX_STACK_MAX = 1 << 20,  /* ... to here: a worker has an engine for each */
+    SANDBOX_STACK_SIZES = 5,
     SANDBOX_LOG_MAX = 65536,
     SANDBOX_MESSAGE_MAX = 4096,
     SANDBOX_DETAIL_MAX = 1024,

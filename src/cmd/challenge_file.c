@@ -1,0 +1,281 @@
+#include "cmd/challenge_file.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "crypto/hash.h"
+#include "os/files.h"
+#include "sandbox/sandbox.h"
+
+enum { INI_BYTES_MAX = 64 << 10 };
+
+/* What is being read, and how much was wrong with it. */
+struct reading {
+    struct challenge_file *file;
+    struct arena *arena;
+    uint32_t mistakes;
+};
+
+static void mistake(struct reading *r, const char *section, const char *name, const char *value,
+                    const char *why)
+{
+    r->mistakes++;
+    fprintf(stderr, "%s/challenge.ini: [%s] %s = %s: %s\n", r->file->folder, section, name, value, why);
+}
+
+bool file_in_arena(const char *path, size_t max, struct arena *arena, struct span *out)
+{
+    struct span bytes;
+    enum err e = file_read(path, max, &bytes);
+    if (e == ERR_TOO_BIG)
+        fprintf(stderr, "%s: larger than the %zu bytes that are allowed\n", path, max);
+    else if (e != ERR_OK)
+        fprintf(stderr, "%s: cannot be read: %s\n", path, strerror(errno));
+    if (e != ERR_OK)
+        return false;
+    uint8_t *copy = arena_alloc(arena, bytes.len + 1);
+    if (copy != NULL && bytes.len > 0)
+        memcpy(copy, bytes.ptr, bytes.len);
+    *out = span_of(copy, bytes.len);
+    free((void *)(uintptr_t)bytes.ptr);
+    if (copy == NULL)
+        fprintf(stderr, "%s: no memory for it\n", path);
+    return copy != NULL;
+}
+
+static bool number_of(const char *text, uint64_t max, uint64_t *out)
+{
+    char *end;
+    errno = 0;
+    if (*text < '0' || *text > '9')
+        return false;
+    unsigned long long n = strtoull(text, &end, 10);
+    if (errno != 0 || *end != 0 || n > max)
+        return false;
+    *out = n;
+    return true;
+}
+
+static bool set_small(uint32_t *field, const char *value)
+{
+    uint64_t n;
+    if (!number_of(value, UINT32_MAX, &n))
+        return false;
+    *field = (uint32_t)n;
+    return true;
+}
+
+static uint32_t host_bit(const char *word, size_t len)
+{
+    static const struct {
+        const char *word;
+        uint32_t bit;
+    } known[] = {{"log", POLICY_HOST_LOG},
+                 {"time", POLICY_HOST_TIME},
+                 {"seed", POLICY_HOST_SEED},
+                 {"consensus", POLICY_HOST_CONSENSUS},
+                 {"storage", POLICY_HOST_STORAGE}};
+    for (size_t i = 0; i < COUNT_OF(known); i++) {
+        if (strlen(known[i].word) == len && memcmp(known[i].word, word, len) == 0)
+            return known[i].bit;
+    }
+    return 0;
+}
+
+static bool set_hosts(struct policy *p, const char *value)
+{
+    uint32_t bits = 0;
+    while (*value != 0) {
+        size_t len = strcspn(value, ", ");
+        uint32_t bit = host_bit(value, len);
+        if (len > 0 && bit == 0)
+            return false;
+        bits |= bit;
+        value += len;
+        value += strspn(value, ", ");
+    }
+    p->host_functions = bits;
+    return true;
+}
+
+static void read_policy(struct reading *r, const char *name, const char *value)
+{
+    struct policy *p = &r->file->policy;
+    const struct {
+        const char *name;
+        uint32_t *field;
+    } small[] = {{"wall_ms", &p->wall_ms},
+                 {"memory_pages", &p->memory_pages},
+                 {"table_elements", &p->table_elements},
+                 {"stack_bytes", &p->stack_bytes},
+                 {"host_calls", &p->host_calls},
+                 {"host_bytes", &p->host_bytes},
+                 {"input_bytes", &p->input_bytes},
+                 {"output_bytes", &p->output_bytes},
+                 {"log_bytes", &p->log_bytes},
+                 {"reveal_after", &p->reveal_after}};
+    if (strcmp(name, "host_functions") == 0) {
+        if (!set_hosts(p, value))
+            mistake(r, "policy", name, value, "use a list of: log, time, seed, consensus, storage");
+        return;
+    }
+    if (strcmp(name, "gas") == 0) {
+        if (!number_of(value, INT64_MAX, &p->gas))
+            mistake(r, "policy", name, value, "not a whole number");
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(small); i++) {
+        if (strcmp(name, small[i].name) != 0)
+            continue;
+        if (!set_small(small[i].field, value))
+            mistake(r, "policy", name, value, "not a whole number up to 4294967295");
+        return;
+    }
+    mistake(r, "policy", name, value, "there is no such cap; see docs/authors.md for the list");
+}
+
+static bool copy_text(char *to, size_t size, const char *value)
+{
+    int n = snprintf(to, size, "%s", value);
+    return n > 0 && (size_t)n < size;
+}
+
+static bool is_name(const char *s)
+{
+    if (*s < 'a' || *s > 'z')
+        return false;
+    return strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(s);
+}
+
+static void read_sources(struct reading *r, const char *value)
+{
+    struct challenge_file *f = r->file;
+    while (*value != 0) {
+        size_t len = strcspn(value, ", ");
+        if (len >= sizeof f->sources[0] || f->source_count == CHALLENGE_SOURCES_MAX) {
+            mistake(r, "challenge", "sources", value, "too many, or a name is too long");
+            return;
+        }
+        memcpy(f->sources[f->source_count], value, len);
+        f->sources[f->source_count++][len] = 0;
+        value += len;
+        value += strspn(value, ", ");
+    }
+}
+
+static void read_challenge(struct reading *r, const char *name, const char *value)
+{
+    struct challenge_file *f = r->file;
+    if (strcmp(name, "name") == 0) {
+        if (!copy_text(f->name, sizeof f->name, value) || !is_name(value))
+            mistake(r, "challenge", name, value,
+                    "use 1 to 64 lower-case letters, digits and dashes, a letter first");
+    } else if (strcmp(name, "version") == 0) {
+        if (!copy_text(f->version, sizeof f->version, value))
+            mistake(r, "challenge", name, value, "use 1 to 32 letters, for example 1.0.0");
+    } else if (strcmp(name, "sources") == 0) {
+        read_sources(r, value);
+    } else if (strcmp(name, "params") == 0) {
+        f->params = arena_copy(r->arena, span_of(value, strlen(value)));
+    } else {
+        mistake(r, "challenge", name, value, "use name, version, sources or params");
+    }
+}
+
+static void read_storage(struct reading *r, const char *name, const char *value)
+{
+    struct challenge_file *f = r->file;
+    char path[CHALLENGE_PATH_MAX];
+    struct span bytes;
+    if (f->storage_count == CHALLENGE_STORAGE_MAX) {
+        mistake(r, "storage", name, value, "more than 64 values");
+        return;
+    }
+    int n = snprintf(path, sizeof path, "%s/%s", f->folder, value);
+    if (n < 0 || (size_t)n >= sizeof path || !file_in_arena(path, 65536, r->arena, &bytes)) {
+        mistake(r, "storage", name, value, "name a file of at most 65,536 bytes in this folder");
+        return;
+    }
+    f->storage[f->storage_count++] = (struct challenge_storage_entry){
+        arena_copy(r->arena, span_of(name, strlen(name))), bytes};
+}
+
+static int on_line(void *ctx, const char *section, const char *name, const char *value)
+{
+    struct reading *r = ctx;
+    if (strcmp(section, "challenge") == 0)
+        read_challenge(r, name, value);
+    else if (strcmp(section, "policy") == 0)
+        read_policy(r, name, value);
+    else if (strcmp(section, "storage") == 0)
+        read_storage(r, name, value);
+    else
+        mistake(r, section, name, value, "use the sections challenge, policy and storage");
+    return 1;
+}
+
+static void check_whole(struct reading *r)
+{
+    struct challenge_file *f = r->file;
+    struct sandbox_verdict verdict;
+    size_t size = f->params.len;
+    sandbox_policy_check(&f->policy, &verdict);
+    if (verdict.outcome != OUTCOME_OK) {
+        r->mistakes++;
+        fprintf(stderr, "%s/challenge.ini: %.*s\n", f->folder, (int)verdict.detail_size, verdict.detail);
+    }
+    if (f->name[0] == 0)
+        mistake(r, "challenge", "name", "", "it is missing");
+    if (f->version[0] == 0)
+        mistake(r, "challenge", "version", "", "it is missing, for example 1.0.0");
+    if (f->params.len > 4096)
+        mistake(r, "challenge", "params", "...", "longer than 4,096 bytes");
+    for (uint32_t i = 0; i < f->storage_count; i++)
+        size += f->storage[i].key.len + f->storage[i].value.len + 8;
+    if (size > OP_SIZE_MAX - 4096)
+        mistake(r, "storage", "(all)", "...", "with params over 124 KiB, which no operation can carry");
+}
+
+bool challenge_file_read(const char *folder, struct arena *arena, struct challenge_file *out)
+{
+    char path[CHALLENGE_PATH_MAX];
+    struct span text;
+    struct reading r = {out, arena, 0};
+    *out = (struct challenge_file){.folder = folder, .policy = sandbox_policy_default()};
+    int n = snprintf(path, sizeof path, "%s/challenge.ini", folder);
+    if (n < 0 || (size_t)n >= sizeof path || !file_in_arena(path, INI_BYTES_MAX, arena, &text)) {
+        fprintf(stderr, "%s: not the folder of a challenge; `platform challenge new` makes one\n", folder);
+        return false;
+    }
+    int line = ini_parse_string((const char *)text.ptr, on_line, &r);
+    if (line != 0) {
+        r.mistakes++;
+        fprintf(stderr, "%s: line %d: neither a [section] nor name = value\n", path, line);
+    }
+    check_whole(&r);
+    return r.mistakes == 0;
+}
+
+bool challenge_file_module_path(const struct challenge_file *f, char *out, size_t out_size)
+{
+    int n = snprintf(out, out_size, "%s/%s.wasm", f->folder, f->name);
+    return n > 0 && (size_t)n < out_size;
+}
+
+void challenge_file_register(const struct challenge_file *f, struct span module, uint16_t share,
+                             struct op_challenge_register *out)
+{
+    *out = (struct op_challenge_register){
+        .name = span_of(f->name, strlen(f->name)),
+        .version = span_of(f->version, strlen(f->version)),
+        .module = hash_blake2b(module),
+        .module_size = (uint32_t)module.len,
+        .policy = f->policy,
+        .share = share,
+        .params = f->params,
+        .storage = f->storage,
+        .storage_count = f->storage_count,
+    };
+}

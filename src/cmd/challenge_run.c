@@ -1,0 +1,259 @@
+#include <jansson.h>
+#include <stdio.h>
+#include <uv.h>
+
+#include "cmd/challenge.h"
+#include "codec/hex.h"
+#include "crypto/hash.h"
+#include "os/pool.h"
+#include "sandbox/sandbox.h"
+
+enum { EXIT_LOCAL = 1, EXIT_USAGE = 2, EXIT_OTHER = 3, ARENA_BYTES = 160 << 20 };
+
+/* One job from its files to its answer. */
+struct session {
+    const struct challenge_options *options;
+    struct challenge_file file;
+    struct arena arena;
+    struct span module;
+    struct span input;
+    uv_loop_t loop;
+    struct pool *pool;
+    bool answered;
+    enum pool_end end;
+    struct sandbox_result result; /* its spans are in arena */
+    uint64_t took_us;
+};
+
+static bool find_worker(const struct challenge_options *o, char *out, size_t size)
+{
+    size_t len = size;
+    if (o->worker != NULL)
+        return snprintf(out, size, "%s", o->worker) < (int)size;
+    if (uv_exepath(out, &len) != 0)
+        return false;
+    char *slash = strrchr(out, '/');
+    size_t folder = slash == NULL ? 0 : (size_t)(slash - out) + 1;
+    return snprintf(out + folder, size - folder, "platform-worker") < (int)(size - folder);
+}
+
+static void on_answer(void *ctx, uint64_t token, struct span answer, enum pool_end end)
+{
+    (void)token;
+    struct session *s = ctx;
+    struct sandbox_answer a = {0};
+    s->answered = true;
+    s->end = end;
+    if (end != POOL_ANSWERED)
+        return;
+    struct span kept = arena_copy(&s->arena, answer);
+    if (sandbox_answer_decode(kept, &s->arena, &a) == ERR_OK && a.tag == SANDBOX_ANSWER_RESULT)
+        s->result = a.result;
+    else
+        s->end = POOL_PROTOCOL;
+}
+
+static bool load(struct session *s)
+{
+    char path[CHALLENGE_PATH_MAX];
+    const char *module = s->options->module;
+    if (arena_open(&s->arena, ARENA_BYTES) != ERR_OK ||
+        !challenge_file_read(s->options->names[0], &s->arena, &s->file))
+        return false;
+    if (module == NULL && challenge_file_module_path(&s->file, path, sizeof path))
+        module = path;
+    if (!file_in_arena(module, SANDBOX_MODULE_MAX, &s->arena, &s->module)) {
+        fprintf(stderr, "build it first: platform challenge build %s\n", s->options->names[0]);
+        return false;
+    }
+    return s->options->input == NULL ||
+           file_in_arena(s->options->input, SANDBOX_INPUT_MAX, &s->arena, &s->input);
+}
+
+/* The encoded job.  A local run has no network: facts of the agreed state are
+ * fixed numbers, the same each time. */
+static struct span encode(struct session *s, enum sandbox_function function)
+{
+    static const char id[] = "0000000000000000000000000000000000000000000000000000000000000000";
+    struct sandbox_job job = {.token = 1,
+                              .module_id = hash_blake2b(s->module),
+                              .module = s->module,
+                              .policy = s->file.policy,
+                              .function = function,
+                              .input = s->input,
+                              .params = s->file.params,
+                              .context = {.epoch = 1,
+                                          .height = 1,
+                                          .time_ms = UINT64_C(1700000000000),
+                                          .submissions = 1,
+                                          .challenge = span_of(id, 64)},
+                              .storage = s->file.storage,
+                              .storage_count = s->file.storage_count};
+    size_t size = SANDBOX_JOB_SIZE_MIN + job.module.len + job.input.len + OP_SIZE_MAX * 2;
+    struct room room = {arena_alloc(&s->arena, size), size};
+    return room.ptr == NULL ? (struct span){0} : sandbox_job_encode(&job, room);
+}
+
+static bool evaluate(struct session *s, enum sandbox_function function)
+{
+    char worker[CHALLENGE_PATH_MAX];
+    struct span job = encode(s, function);
+    if (!find_worker(s->options, worker, sizeof worker) || job.ptr == NULL ||
+        uv_loop_init(&s->loop) != 0) {
+        fprintf(stderr, "platform challenge: not enough memory for the job\n");
+        return false;
+    }
+    struct pool_config config = {worker, 1, sandbox_engine_id(), s, on_answer};
+    if (pool_open(&s->pool, &s->loop, &config) != ERR_OK)
+        return false;
+    uint64_t start = uv_hrtime();
+    enum err e = pool_submit(s->pool, 1, job, s->file.policy.wall_ms);
+    while (e == ERR_OK && !s->answered && uv_run(&s->loop, UV_RUN_ONCE) != 0)
+        continue;
+    s->took_us = (uv_hrtime() - start) / 1000;
+    pool_close(s->pool);
+    uv_run(&s->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&s->loop);
+    if (s->end == POOL_NOT_STARTED)
+        fprintf(stderr, "%s: does not start; name it with --worker\n", worker);
+    return e == ERR_OK && s->answered;
+}
+
+/* What to call the end when no worker answered. */
+static const char *outcome_of(const struct session *s)
+{
+    return s->end == POOL_ANSWERED ? outcome_name(s->result.outcome) : outcome_name(OUTCOME_INFRA);
+}
+
+static json_t *json_text(struct span s)
+{
+    json_t *text = json_stringn(s.len == 0 ? "" : (const char *)s.ptr, s.len);
+    return text != NULL ? text : json_string("(not UTF-8)");
+}
+
+static void set_number(json_t *o, const char *name, uint64_t n)
+{
+    json_object_set_new(o, name, json_integer((json_int_t)n));
+}
+
+static void print_json(const struct session *s)
+{
+    const struct sandbox_result *r = &s->result;
+    const struct policy *p = &s->file.policy;
+    char transcript[2 * HASH_SIZE + 1];
+    json_t *o = json_object();
+    hex_encode(hash_span(&r->transcript), transcript, sizeof transcript);
+    json_object_set_new(o, "outcome", json_string(outcome_of(s)));
+    json_object_set_new(o, "detail", s->end == POOL_ANSWERED ? json_text(r->detail)
+                                                             : json_string(pool_end_name(s->end)));
+    set_number(o, "score", r->score);
+    json_object_set_new(o, "message", json_text(r->message));
+    set_number(o, "gas", r->gas);
+    set_number(o, "gas_cap", p->gas);
+    set_number(o, "memory", r->memory);
+    set_number(o, "memory_cap", (uint64_t)p->memory_pages << 16);
+    set_number(o, "host_calls", r->host_calls);
+    set_number(o, "host_calls_cap", p->host_calls);
+    set_number(o, "host_bytes", r->host_bytes);
+    set_number(o, "host_bytes_cap", p->host_bytes);
+    set_number(o, "output_bytes", r->output.len);
+    set_number(o, "output_bytes_cap", p->output_bytes);
+    json_object_set_new(o, "transcript", json_string(transcript));
+    json_object_set_new(o, "log", json_text(r->log));
+    set_number(o, "log_dropped", r->log_dropped);
+    set_number(o, "took_us", s->took_us);
+    json_dumpf(o, stdout, JSON_COMPACT);
+    printf("\n");
+    json_decref(o);
+}
+
+static void print_used(const char *name, uint64_t used, uint64_t cap, const char *unit)
+{
+    uint64_t tenths = cap == 0 ? 0 : used * 1000 / cap;
+    printf("%-12s %llu of %llu %s(%llu.%llu %%)\n", name, (unsigned long long)used,
+           (unsigned long long)cap, unit, (unsigned long long)(tenths / 10),
+           (unsigned long long)(tenths % 10));
+}
+
+static void print_safe(struct span s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        putchar(s.ptr[i] == '\n' || (s.ptr[i] >= 0x20 && s.ptr[i] != 0x7f) ? s.ptr[i] : '?');
+}
+
+static void print_people(const struct session *s)
+{
+    const struct sandbox_result *r = &s->result;
+    const struct policy *p = &s->file.policy;
+    printf("%-12s %s\n", "outcome", outcome_of(s));
+    if (s->end != POOL_ANSWERED)
+        printf("%-12s %s\n", "why", pool_end_name(s->end));
+    if (r->detail.len > 0)
+        printf("%-12s %.*s\n", "why", (int)r->detail.len, (const char *)r->detail.ptr);
+    if (r->outcome == OUTCOME_OK)
+        printf("%-12s %llu of %d\n", "score", (unsigned long long)r->score, SCORE_ONE);
+    if (r->message.len > 0) {
+        printf("%-12s ", "message");
+        print_safe(r->message);
+        printf("\n");
+    }
+    print_used("gas", r->gas, p->gas, "");
+    print_used("memory", r->memory, (uint64_t)p->memory_pages << 16, "bytes ");
+    print_used("host calls", r->host_calls, p->host_calls, "");
+    print_used("host bytes", r->host_bytes, p->host_bytes, "");
+    print_used("output", r->output.len, p->output_bytes, "bytes ");
+    printf("%-12s %llu us with compiling, cap %u ms without\n", "time", (unsigned long long)s->took_us,
+           p->wall_ms);
+    if (r->log.len > 0) {
+        printf("log\n");
+        print_safe(r->log);
+    }
+    if (r->log_dropped > 0)
+        printf("(%u bytes of log dropped)\n", r->log_dropped);
+}
+
+static int end_code(const struct session *s)
+{
+    if (s->end != POOL_ANSWERED || s->result.outcome == OUTCOME_INFRA)
+        return EXIT_LOCAL;
+    return s->result.outcome == OUTCOME_OK ? 0 : EXIT_OTHER;
+}
+
+int challenge_run(const struct challenge_options *o)
+{
+    static struct session s;
+    s = (struct session){.options = o};
+    if (!load(&s))
+        return EXIT_USAGE;
+    if (!evaluate(&s, SANDBOX_FUNCTION_EVALUATE))
+        return EXIT_LOCAL;
+    if (o->json)
+        print_json(&s);
+    else
+        print_people(&s);
+    int code = end_code(&s);
+    arena_close(&s.arena);
+    return code;
+}
+
+int challenge_check(const struct challenge_options *o)
+{
+    static struct session s;
+    s = (struct session){.options = o};
+    if (!load(&s))
+        return EXIT_USAGE;
+    if (!evaluate(&s, SANDBOX_FUNCTION_CHECK))
+        return EXIT_LOCAL;
+    if (o->json)
+        print_json(&s);
+    else if (s.end == POOL_ANSWERED && s.result.outcome == OUTCOME_OK)
+        printf("%s: loads, %zu bytes; %llu bytes of memory at the start; compiled and started in %llu us\n",
+               s.file.name, s.module.len, (unsigned long long)s.result.memory,
+               (unsigned long long)s.took_us);
+    else
+        printf("%s: refused: %s: %.*s\n", s.file.name, outcome_of(&s), (int)s.result.detail.len,
+               (const char *)s.result.detail.ptr);
+    int code = end_code(&s);
+    arena_close(&s.arena);
+    return code;
+}
