@@ -63,6 +63,7 @@ void node_on_gossip(struct node *n, uint64_t message, const struct peer_id *rela
                     struct span data, uint64_t now_ms);
 void node_on_flushed(struct node *n, uint64_t ticket, uint64_t now_ms);
 void node_on_signed(struct node *n, struct span reply, uint64_t now_ms);
+void node_on_signer_up(struct node *n, uint64_t now_ms);
 /* answer: an encoded sandbox_answer; empty: the worker died or was killed. */
 void node_on_evaluated(struct node *n, uint64_t token, struct span answer, uint64_t now_ms);
 void node_on_chain_up(struct node *n, uint64_t now_ms);

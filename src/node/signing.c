@@ -129,3 +129,13 @@ void node_on_signed(struct node *n, struct span bytes, uint64_t now_ms)
     w->replied = true;
     w->reply = reply;
 }
+
+/* A signer that was started again has forgotten what it was asked: ask anew.
+ * Its guard makes the answer the same. */
+void node_on_signer_up(struct node *n, uint64_t now_ms)
+{
+    n->now_ms = max_u64(n->now_ms, now_ms);
+    for (uint32_t i = 0; i < SIGN_WAITS_MAX; i++)
+        if (n->signs[i].used && !n->signs[i].replied)
+            n->signs[i].sent = false;
+}

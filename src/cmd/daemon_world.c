@@ -1,0 +1,233 @@
+#include "cmd/daemon.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "os/files.h"
+
+/* --- what the node asks for */
+
+static void world_append(void *ctx, struct span record)
+{
+    struct daemon *d = ctx;
+    if (journal_file_append(d->journal, record) != ERR_OK) {
+        daemon_say("the journal cannot take another record", d->data_dir, "no memory", NULL);
+        daemon_stop(d, 1);
+    }
+}
+
+/* Done at the end of the turn, when the signer has its requests already. */
+static void world_flush(void *ctx, uint64_t ticket)
+{
+    ((struct daemon *)ctx)->flush_ticket = ticket;
+}
+
+static void journal_trouble(struct daemon *d)
+{
+    daemon_say("the journal could not be written; the node stops so that nothing is lost",
+               d->data_dir, "the disk is full or failing", "free some space, then start again");
+    daemon_stop(d, 1);
+}
+
+static void world_rotate(void *ctx)
+{
+    struct daemon *d = ctx;
+    if (journal_file_rotate(d->journal) != ERR_OK)
+        journal_trouble(d);
+}
+
+static void world_drop_old(void *ctx)
+{
+    journal_file_drop_old(((struct daemon *)ctx)->journal);
+}
+
+static void world_sign(void *ctx, struct span request)
+{
+    struct daemon *d = ctx;
+    if (d->signer != NULL)
+        child_send(d->signer, request);
+}
+
+static void world_evaluate(void *ctx, uint64_t token, struct span job, uint32_t wall_ms)
+{
+    struct daemon *d = ctx;
+    if (d->pool != NULL && pool_submit(d->pool, token, job, wall_ms) == ERR_OK)
+        return;
+    /* Answered in the next turn: never from inside the node's own call. */
+    if (d->refused_count < COUNT_OF(d->refused))
+        d->refused[d->refused_count++] = token;
+}
+
+static void world_chain_open(void *ctx, uint32_t endpoint)
+{
+    struct daemon *d = ctx;
+    assert(endpoint < d->chain_count);
+    daemon_chain_dial(d, endpoint);
+}
+
+static void world_chain_send(void *ctx, struct span text)
+{
+    struct daemon *d = ctx;
+    if (d->chain != NULL)
+        ws_send(d->chain, text);
+}
+
+static void world_chain_close(void *ctx)
+{
+    struct daemon *d = ctx;
+    ws_close(d->chain);
+    d->chain = NULL;
+}
+
+void daemon_world(struct daemon *d, struct world *w)
+{
+    *w = (struct world){.ctx = d,
+                        .append = world_append,
+                        .flush = world_flush,
+                        .rotate = world_rotate,
+                        .drop_old = world_drop_old,
+                        .sign = world_sign,
+                        .evaluate = world_evaluate,
+                        .chain_open = world_chain_open,
+                        .chain_send = world_chain_send,
+                        .chain_close = world_chain_close};
+    host_world(d->host, w);
+}
+
+/* --- what the operating system reports */
+
+static void on_accepted(void *ctx, uint32_t conn, const struct p2p_endpoint *from)
+{
+    host_on_accepted(((struct daemon *)ctx)->host, conn, from, os_now_ms());
+}
+
+static void on_dialed(void *ctx, uint32_t conn, bool ok)
+{
+    host_on_dialed(((struct daemon *)ctx)->host, conn, ok, os_now_ms());
+}
+
+static void on_data(void *ctx, uint32_t conn, struct span bytes)
+{
+    host_on_data(((struct daemon *)ctx)->host, conn, bytes, os_now_ms());
+}
+
+static void on_written(void *ctx, uint32_t conn, size_t bytes)
+{
+    host_on_written(((struct daemon *)ctx)->host, conn, bytes, os_now_ms());
+}
+
+static void on_closed(void *ctx, uint32_t conn)
+{
+    host_on_closed(((struct daemon *)ctx)->host, conn, os_now_ms());
+}
+
+struct net_callbacks daemon_net_callbacks(struct daemon *d)
+{
+    return (struct net_callbacks){d, on_accepted, on_dialed, on_data, on_written, on_closed};
+}
+
+void daemon_on_signer_up(void *ctx)
+{
+    struct daemon *d = ctx;
+    if (d->node != NULL)
+        node_on_signer_up(d->node, os_now_ms());
+}
+
+void daemon_on_signer_frame(void *ctx, struct span frame)
+{
+    struct daemon *d = ctx;
+    node_on_signed(d->node, frame, os_now_ms());
+}
+
+void daemon_on_signer_down(void *ctx, int64_t status, int signal)
+{
+    struct daemon *d = ctx;
+    fprintf(stderr, "error: platform-signer ended (status %lld, signal %d); it is started again\n",
+            (long long)status, signal);
+    if (status == 2 && signal == 0) /* It refused its own set-up: starting again is no use. */
+        daemon_stop(d, 1);
+}
+
+void daemon_on_answer(void *ctx, uint64_t token, struct span answer, enum pool_end end)
+{
+    struct daemon *d = ctx;
+    if (end != POOL_ANSWERED) {
+        struct trace_event *e = trace_add(node_trace(d->node), TRACE_WARN, "worker.ended");
+        trace_word(e, "why", pool_end_name(end));
+    }
+    if (!d->stopping)
+        node_on_evaluated(d->node, token, answer, os_now_ms());
+}
+
+/* --- the turn */
+
+void daemon_log(struct daemon *d, struct trace *t)
+{
+    uint64_t unix_ms = os_unix_ns() / 1000000;
+    char line[LOGLINE_SIZE + 1];
+    for (uint32_t i = 0; i < t->count; i++) {
+        if (d->rpc != NULL && t->events[i].level >= TRACE_INFO)
+            rpc_event(d->rpc, &t->events[i], unix_ms);
+        if (t->events[i].level < d->log_level)
+            continue;
+        size_t len = logline_write(&t->events[i], unix_ms, d->log_format, line);
+        line[len] = '\n';
+        fwrite(line, 1, len + 1, stderr);
+    }
+    t->count = 0;
+}
+
+static void report_refused(struct daemon *d)
+{
+    while (d->refused_count > 0)
+        node_on_evaluated(d->node, d->refused[--d->refused_count], (struct span){0}, os_now_ms());
+}
+
+/* Turns until nothing more is ready: a flush that came back lets signatures
+ * out, which lead to the next records. */
+static void run_node(struct daemon *d)
+{
+    do {
+        node_turn(d->node, os_now_ms());
+        if (d->flush_ticket != 0) {
+            uint64_t ticket = d->flush_ticket;
+            d->flush_ticket = 0;
+            if (journal_file_flush(d->journal) != ERR_OK) {
+                journal_trouble(d);
+                return;
+            }
+            node_on_flushed(d->node, ticket, os_now_ms());
+            node_turn(d->node, os_now_ms());
+        }
+        report_refused(d);
+    } while (d->flush_ticket != 0);
+    if (node_fatal(d->node) != NULL && !d->stopping) {
+        daemon_say("the node had to stop", d->data_dir, node_fatal(d->node),
+                   "free some space, then start again");
+        daemon_stop(d, 1);
+    }
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    daemon_turn(timer->data);
+}
+
+void daemon_turn(struct daemon *d)
+{
+    if (d->stopping || d->turning || d->node == NULL)
+        return;
+    d->turning = true;
+    uint64_t now = os_now_ms();
+    if (now >= host_wake_at(d->host))
+        host_on_time(d->host, now);
+    run_node(d);
+    daemon_log(d, p2p_trace(host_p2p(d->host)));
+    daemon_log(d, node_trace(d->node));
+    if (d->http != NULL)
+        http_notify(d->http);
+    uint64_t wake = min_u64(node_wake_at(d->node), host_wake_at(d->host));
+    now = os_now_ms();
+    uv_timer_start(&d->timer, on_timer, wake > now ? min_u64(wake - now, 1000) : 0, 0);
+    d->turning = false;
+}
