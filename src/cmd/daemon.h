@@ -43,7 +43,8 @@ struct daemon {
     struct db *db;
     struct journal_file *journal;
     struct arena verifier_memory, http_memory;
-    struct verifier verifier;
+    struct verifier_sr25519 *sr25519;
+    uint64_t prepared_epoch;    /* + 1; whose members' keys are prepared */
     struct net *net;
     struct host *host;
     struct node *node;

@@ -9,6 +9,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "codec/hex.h"
+#include "crypto/sr25519.h"
 #include "crypto/ss58.h"
 #include "crypto/verifier.h"
 #include "os/files.h"
@@ -205,11 +207,17 @@ static bool open_stores(struct daemon *d, bool *whole)
 
 static bool open_verifier(struct daemon *d)
 {
-    enum err e = arena_open(&d->verifier_memory, verifier_sr25519_size(VALIDATORS_MAX));
+    enum { REMEMBERED = 1 << 15, VERIFIER_BYTES = VALIDATORS_MAX * (17 << 10) + REMEMBERED * 160 };
+    struct verifier_config c = {.keys = VALIDATORS_MAX, .remembered = REMEMBERED};
+    os_entropy((struct room){(uint8_t *)&c.seed, sizeof c.seed});
+    enum err e = arena_open(&d->verifier_memory, VERIFIER_BYTES);
     if (e == ERR_OK)
-        e = verifier_sr25519_open(&d->verifier, &d->verifier_memory, VALIDATORS_MAX);
+        e = verifier_sr25519_open(&c, &d->verifier_memory, &d->sr25519);
+    if (e == ERR_OK)
+        e = sr25519_self_test();
     if (e != ERR_OK)
-        daemon_say("not enough memory for the signature tables", NULL, err_text(e), NULL);
+        daemon_say("the signature code cannot be used", NULL, err_text(e),
+                   "check memory, and that libsodium is the one of the distribution");
     return e == ERR_OK;
 }
 
@@ -300,7 +308,7 @@ static bool open_node(struct daemon *d, bool whole)
         .genesis = d->genesis,
         .self = d->hotkey,
         .peer = *p2p_self(host_p2p(d->host)),
-        .verifier = d->verifier,
+        .verifier = verifier_sr25519_interface(d->sr25519),
         .db = d->db,
         .chain_endpoints = d->chain_count,
         .view_timeout_ms = (uint32_t)settings_number(&d->settings, "view_timeout_ms"),

@@ -208,6 +208,20 @@ static void run_node(struct daemon *d)
     }
 }
 
+/* The keys that sign most are made ready once an epoch. */
+static void prepare_keys(struct daemon *d)
+{
+    const struct valset *set = ledger_valset(node_ledger(d->node));
+    if (d->prepared_epoch == set->epoch + 1)
+        return;
+    struct hotkey keys[VALIDATORS_MAX];
+    for (uint32_t i = 0; i < set->members_count; i++)
+        keys[i] = set->members[i].hotkey;
+    enum err e = verifier_sr25519_replace(d->sr25519, keys, set->members_count);
+    assert(e == ERR_OK); /* It was opened for as many. */
+    d->prepared_epoch = set->epoch + 1;
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     daemon_turn(timer->data);
@@ -221,7 +235,12 @@ void daemon_turn(struct daemon *d)
     uint64_t now = os_now_ms();
     if (now >= host_wake_at(d->host))
         host_on_time(d->host, now);
+    if (d->chain_refused) {
+        d->chain_refused = false;
+        node_on_chain_down(d->node, now);
+    }
     run_node(d);
+    prepare_keys(d);
     daemon_log(d, p2p_trace(host_p2p(d->host)));
     daemon_log(d, node_trace(d->node));
     if (d->http != NULL)

@@ -58,13 +58,13 @@ static bool closing_ops_pending(struct node *n, uint64_t seq, bool last)
 
 struct filling {
     struct op_bytes *ops;
-    uint32_t count;
-    size_t size;
+    uint32_t count, count_max;
+    size_t size, size_max;
 };
 
 static bool fill_one(struct filling *f, struct span op)
 {
-    if (f->count == BATCH_OPS_MAX || f->size + 4 + op.len > BFT_BATCH_SIZE_MAX)
+    if (f->count == f->count_max || f->size + 4 + op.len > f->size_max)
         return false;
     f->ops[f->count++].bytes = op;
     f->size += 4 + op.len;
@@ -94,13 +94,20 @@ static void fill_from_mempool(struct node *n, struct filling *f, uint64_t seq)
     }
 }
 
+/* Our own operations stand last, as EPOCH must; their room is kept free. */
 static struct span build_batch(struct node *n, uint64_t seq)
 {
-    struct filling f = {.ops = arena_array(&n->scratch, BATCH_OPS_MAX, sizeof *f.ops), .size = 4};
+    struct filling f = {.ops = arena_array(&n->scratch, BATCH_OPS_MAX, sizeof *f.ops), .size = 4,
+                        .count_max = BATCH_OPS_MAX - n->own_op_count,
+                        .size_max = BFT_BATCH_SIZE_MAX};
     assert(f.ops != NULL);
     for (uint32_t i = 0; i < n->own_op_count; i++)
-        fill_one(&f, n->own_ops[i]);
+        f.size_max -= 4 + n->own_ops[i].len;
     fill_from_mempool(n, &f, seq);
+    f.count_max = BATCH_OPS_MAX;
+    f.size_max = BFT_BATCH_SIZE_MAX;
+    for (uint32_t i = 0; i < n->own_op_count; i++)
+        fill_one(&f, n->own_ops[i]);
     if (f.count == 0)
         return (struct span){0};
     struct batch batch = {.ops = f.ops, .ops_count = f.count};

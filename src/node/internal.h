@@ -127,7 +127,7 @@ struct node {
     struct mempool mempool;
     struct map wanted;         /* subject -> when it was last asked for, in 16 ms */
     struct hash engine;        /* id of the sandbox engine that our workers run */
-    uint64_t ticked_ms, seen_view, seen_epoch;
+    uint64_t ticked_ms, seen_view, seen_epoch, fill_since_ms;
 
     struct bft_event follow_ups[FOLLOW_UPS_MAX];
     uint32_t follow_up_first, follow_up_count;

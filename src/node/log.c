@@ -54,6 +54,7 @@ static enum err index_entry(struct node *n, uint64_t index, struct span bytes)
         e = put_index(n, storage_key(memory, 'w', entry.body.weights.weights.epoch), index);
         break;
     case AUDIT_BODY_GENESIS:
+    case AUDIT_BODY_UNRESOLVED:
         break;
     }
     arena_reset(&n->scratch, mark);

@@ -72,7 +72,7 @@ enum err node_open(struct node **out, const struct node_config *c, const struct 
     n->config = *c;
     n->world = *w;
     n->now_ms = now_ms;
-    n->sign_oldest_ms = UINT64_MAX;
+    n->sign_oldest_ms = n->fill_since_ms = UINT64_MAX;
     enum err e = arena_open(&n->memory, memory_size(c));
     if (e == ERR_OK)
         e = arena_open(&n->scratch, SCRATCH_SIZE);
@@ -170,9 +170,11 @@ static void tell_pending(struct node *n)
         return;
     n->pending_changed = false;
     uint32_t waiting = n->mempool.count - n->mempool.reserved;
-    struct bft_event ev = {.kind = BFT_EV_PENDING, .pending = waiting,
-                           .pending_since_ms = mempool_oldest_ms(&n->mempool),
-                           .fill = n->epochs.end_wanted};
+    bool fill = n->epochs.end_wanted || ledger_wants_slots(n->ledger);
+    n->fill_since_ms = !fill ? UINT64_MAX : min_u64(n->fill_since_ms, n->now_ms);
+    struct bft_event ev = {.kind = BFT_EV_PENDING, .pending = waiting, .fill = fill,
+                           .pending_since_ms =
+                               min_u64(mempool_oldest_ms(&n->mempool), n->fill_since_ms)};
     consensus_step(n, &ev);
 }
 

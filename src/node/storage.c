@@ -265,10 +265,9 @@ enum err storage_load(struct node *n)
     if (!hash_equal(&root, &aux->state_root) || !hash_equal(&log_root, &aux->log_root) ||
         n->tree.size != aux->log_size)
         return ERR_CORRUPT;
-    ev.resume.executed = ev.resume.checkpoint.cert.statement.seq;
     ev.resume.set = ledger_valset(n->ledger);
-    n->store_seq = ev.resume.executed;
-    n->journal_slot = ev.resume.executed;
+    n->store_seq = ev.resume.checkpoint.cert.statement.seq;
+    n->journal_slot = n->store_seq;
     consensus_step(n, &ev);
     return ERR_OK;
 }
