@@ -120,15 +120,15 @@ static struct failure run(struct rpc *r, const json_t *request, struct emit *j)
     const json_t *params = json_object_get(request, "params");
     if (!json_is_string(version) || strcmp(json_string_value(version), "2.0") != 0 ||
         !json_is_string(name))
-        return fail(RPC_REQUEST, "a request has jsonrpc \"2.0\" and a method");
+        return failed(RPC_REQUEST, "a request has jsonrpc \"2.0\" and a method");
     if (params != NULL && !json_is_array(params) && !json_is_object(params))
-        return fail(RPC_REQUEST, "params is an object or a list");
+        return failed(RPC_REQUEST, "params is an object or a list");
     const struct method *m = find_method(json_string_value(name));
     if (m == NULL)
-        return fail(RPC_METHOD, "no such method; rpc_methods lists them");
+        return failed(RPC_METHOD, "no such method; rpc_methods lists them");
     struct arg args[PARAMS_MAX] = {0};
     if (!read_args(r, m, params, args))
-        return fail(RPC_PARAMS, "params are not those of the method; see rpc_methods");
+        return failed(RPC_PARAMS, "params are not those of the method; see rpc_methods");
     return m->run(r, args, j);
 }
 
@@ -169,17 +169,17 @@ static void answer_one(struct rpc *r, const json_t *request, struct emit *j)
     write_id(j, id);
     struct emit before = *j;
     struct failure f = id != NULL && !has_id
-                           ? fail(RPC_REQUEST, "id is a string, an integer or null")
+                           ? failed(RPC_REQUEST, "id is a string, an integer or null")
                            : run(r, request, j);
     if (f.code == RPC_OK && j->full)
-        f = fail(RPC_TOO_BIG, "the answer is over its limit; ask for less");
+        f = failed(RPC_TOO_BIG, "the answer is over its limit; ask for less");
     if (f.code != RPC_OK) {
         emit_back(j, &before);
         write_failure(r, j, f);
     }
     emit_end(j);
-    /* Not even an object: answered, since nobody can tell whether it had an id. */
-    if ((id == NULL && json_is_object(request)) || j->full)
+    /* What is no request at all is answered: nobody can tell whether it wanted an answer. */
+    if ((id == NULL && f.code != RPC_REQUEST) || j->full)
         emit_back(j, &start);
 }
 
@@ -219,7 +219,7 @@ static struct span answer_batch(struct rpc *r, const json_t *batch)
 {
     size_t count = json_array_size(batch);
     if (count == 0 || count > RPC_BATCH_MAX)
-        return refuse(r, fail(RPC_REQUEST, "a batch has 1 to 32 requests"));
+        return refuse(r, failed(RPC_REQUEST, "a batch has 1 to 32 requests"));
     struct emit j = emit_init(r->answer);
     emit_list(&j, NULL);
     for (size_t i = 0; i < count; i++)
@@ -229,18 +229,18 @@ static struct span answer_batch(struct rpc *r, const json_t *batch)
     if (!any)
         return (struct span){0};
     struct span text = emit_done(&j);
-    return text.len > 0 ? text : refuse(r, fail(RPC_TOO_BIG, "the answers are over their limit"));
+    return text.len > 0 ? text : refuse(r, failed(RPC_TOO_BIG, "the answers are over their limit"));
 }
 
 struct span rpc_call(struct rpc *r, struct span body)
 {
     if (body.len > RPC_BODY_MAX)
-        return refuse(r, fail(RPC_TOO_BIG, "the body is over its limit"));
+        return refuse(r, failed(RPC_TOO_BIG, "the body is over its limit"));
     if (!depth_ok(body))
-        return refuse(r, fail(RPC_PARSE, "the body is nested too deep"));
+        return refuse(r, failed(RPC_PARSE, "the body is nested too deep"));
     json_t *root = json_loadb((const char *)body.ptr, body.len, JSON_REJECT_DUPLICATES, NULL);
     if (root == NULL)
-        return refuse(r, fail(RPC_PARSE, "the body is not JSON"));
+        return refuse(r, failed(RPC_PARSE, "the body is not JSON"));
     struct span answer;
     if (json_is_array(root)) {
         answer = answer_batch(r, root);

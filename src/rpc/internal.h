@@ -80,7 +80,7 @@ struct rpc {
     uint64_t requests, errors, refused_hosts;
 };
 
-static inline struct failure fail(enum rpc_code code, const char *text)
+static inline struct failure failed(enum rpc_code code, const char *text)
 {
     return (struct failure){.code = code, .text = text};
 }

@@ -106,7 +106,7 @@ static bool write_block(struct rpc *r, struct emit *j, const char *key, uint64_t
 static struct failure block_get(struct rpc *r, const struct arg *args, struct emit *j)
 {
     if (!write_block(r, j, "result", args[0].number, true))
-        return fail(RPC_NOT_FOUND, "no decided slot of this height here");
+        return failed(RPC_NOT_FOUND, "no decided slot of this height here");
     return SUCCEEDED;
 }
 
@@ -233,7 +233,7 @@ static bool write_entry(struct rpc *r, struct emit *j, const char *key, uint64_t
 static struct failure audit_entry(struct rpc *r, const struct arg *args, struct emit *j)
 {
     if (!write_entry(r, j, "result", args[0].number, true))
-        return fail(RPC_NOT_FOUND, "no such entry of the log");
+        return failed(RPC_NOT_FOUND, "no such entry of the log");
     return SUCCEEDED;
 }
 
@@ -264,15 +264,15 @@ static struct failure audit_proof(struct rpc *r, const struct arg *args, struct 
     uint64_t size = args[1].number;
     bool certified = view(r)->checkpoint(view(r)->ctx, &r->scratch, &c);
     if (!args[1].given && !certified)
-        return fail(RPC_NOT_YET, "no checkpoint is certified yet");
+        return failed(RPC_NOT_YET, "no checkpoint is certified yet");
     if (!args[1].given)
         size = c.aux.log_size;
     struct audit_nodes nodes = {view(r)->log_node, view(r)->ctx};
     enum err e = audit_inclusion(&nodes, args[0].number, size, path, &count);
     if (e == ERR_DENIED && !args[1].given)
-        return fail(RPC_NOT_YET, "the entry is not under a certified checkpoint yet");
+        return failed(RPC_NOT_YET, "the entry is not under a certified checkpoint yet");
     if (e != ERR_OK)
-        return fail(RPC_NOT_FOUND, "no such entry in a tree of this size");
+        return failed(RPC_NOT_FOUND, "no such entry in a tree of this size");
     emit_object(j, "result");
     emit_number(j, "index", args[0].number);
     emit_number(j, "size", size);
@@ -293,9 +293,9 @@ static struct failure audit_bundle(struct rpc *r, const struct arg *args, struct
     struct span bundle;
     enum err e = view(r)->bundle(view(r)->ctx, &args[0].hash, &r->scratch, &bundle);
     if (e == ERR_TIMEOUT)
-        return fail(RPC_NOT_YET, "the score is not under a certified checkpoint yet");
+        return failed(RPC_NOT_YET, "the score is not under a certified checkpoint yet");
     if (e != ERR_OK)
-        return fail(RPC_NOT_FOUND, "no final score of this submission here");
+        return failed(RPC_NOT_FOUND, "no final score of this submission here");
     emit_hex(j, "result", bundle);
     return SUCCEEDED;
 }

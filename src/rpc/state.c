@@ -62,7 +62,7 @@ static struct failure challenge_get(struct rpc *r, const struct arg *args, struc
 {
     struct state_challenge c;
     if (!view(r)->challenge(view(r)->ctx, &args[0].hash, &r->scratch, &c))
-        return fail(RPC_NOT_FOUND, "no such challenge");
+        return failed(RPC_NOT_FOUND, "no such challenge");
     write_challenge(j, "result", &c);
     return SUCCEEDED;
 }
@@ -74,7 +74,7 @@ static struct failure leaderboard_get(struct rpc *r, const struct arg *args, str
     struct state_challenge c;
     uint16_t uid;
     if (!view(r)->challenge(view(r)->ctx, &args[0].hash, &r->scratch, &c))
-        return fail(RPC_NOT_FOUND, "no such challenge");
+        return failed(RPC_NOT_FOUND, "no such challenge");
     emit_list(j, "result");
     for (uint64_t i = first; i < first + RPC_LIST_MAX && i <= UINT32_MAX; i++) {
         if (!view(r)->leader_at(view(r)->ctx, &args[0].hash, (uint32_t)i, &l))
@@ -195,7 +195,7 @@ static struct failure submission_get(struct rpc *r, const struct arg *args, stru
 {
     struct state_submission s;
     if (!view(r)->submission(view(r)->ctx, &args[0].hash, &r->scratch, &s))
-        return fail(RPC_NOT_FOUND, "no such submission");
+        return failed(RPC_NOT_FOUND, "no such submission");
     write_submission(r, j, "result", &s, true);
     return SUCCEEDED;
 }
@@ -235,7 +235,7 @@ static struct failure weights_get(struct rpc *r, const struct arg *args, struct 
                      ? view(r)->weights(view(r)->ctx, args[0].number, &r->scratch, &w)
                      : newest_weights(r, &w);
     if (!found)
-        return fail(RPC_NOT_FOUND, "no decided weights of this epoch");
+        return failed(RPC_NOT_FOUND, "no decided weights of this epoch");
     emit_object(j, "result");
     emit_number(j, "epoch", w.epoch);
     emit_list(j, "weights");
@@ -309,7 +309,7 @@ static struct failure score_explain(struct rpc *r, const struct arg *args, struc
     struct hash id;
     struct state_challenge c;
     if (!view(r)->neuron(view(r)->ctx, &args[0].hotkey, &uid))
-        return fail(RPC_NOT_FOUND, "the hotkey is not registered on the subnet");
+        return failed(RPC_NOT_FOUND, "the hotkey is not registered on the subnet");
     emit_object(j, "result");
     emit_hotkey(j, "hotkey", &args[0].hotkey);
     emit_number(j, "uid", uid);

@@ -14,9 +14,9 @@ static struct failure submit(struct rpc *r, struct span op, struct emit *j)
     enum reject why = REJECT_NONE;
     enum err e = view(r)->submit(view(r)->ctx, op, &why);
     struct hash id = rpc_op_id(op);
-    struct failure f = fail(RPC_REJECTED, "the operation is refused; data.reject says why");
+    struct failure f = failed(RPC_REJECTED, "the operation is refused; data.reject says why");
     if (e == ERR_FULL)
-        return fail(RPC_BUSY, "too many operations wait; try again later");
+        return failed(RPC_BUSY, "too many operations wait; try again later");
     if (e != ERR_OK && e != ERR_CONFLICT) {
         f.reject = reject_name(why);
         return f;
@@ -64,8 +64,8 @@ static struct failure keep_blob(struct rpc *r, struct span bytes, struct hash *n
     enum err e = view(r)->blob_put(view(r)->ctx, bytes, name);
     if (e == ERR_OK)
         return SUCCEEDED;
-    return e == ERR_TOO_BIG ? fail(RPC_TOO_BIG, "the blob is over its limit")
-                            : fail(RPC_INTERNAL, "the blob could not be stored");
+    return e == ERR_TOO_BIG ? failed(RPC_TOO_BIG, "the blob is over its limit")
+                            : failed(RPC_INTERNAL, "the blob could not be stored");
 }
 
 /* Pieces come in order; the first one (offset 0) begins anew. */
@@ -76,13 +76,13 @@ static struct failure take_piece(struct rpc *r, const struct arg *args, bool *wh
     uint64_t size = args[1].number, offset = args[2].number;
     struct span piece = args[3].bytes;
     if (size == 0 || size > u->bytes.len)
-        return fail(RPC_TOO_BIG, "the blob is over its limit");
+        return failed(RPC_TOO_BIG, "the blob is over its limit");
     if (offset == 0)
         *u = (struct upload){.name = *name, .size = size, .bytes = u->bytes};
     if (!hash_equal(&u->name, name) || u->size != size || u->have != offset)
-        return fail(RPC_CONFLICT, "not the next piece of this blob; begin at offset 0");
+        return failed(RPC_CONFLICT, "not the next piece of this blob; begin at offset 0");
     if (piece.len == 0 || piece.len > size - offset)
-        return fail(RPC_PARAMS, "the piece goes past the blob's size");
+        return failed(RPC_PARAMS, "the piece goes past the blob's size");
     memcpy(u->bytes.ptr + offset, piece.ptr, piece.len);
     u->have += piece.len;
     *whole = u->have == size;
@@ -100,7 +100,7 @@ static struct failure blob_put(struct rpc *r, const struct arg *args, struct emi
         struct hash real = hash_blake2b(bytes);
         u->size = u->have = 0;
         if (!hash_equal(&real, &name))
-            return fail(RPC_CONFLICT, "the bytes have another hash than the name");
+            return failed(RPC_CONFLICT, "the bytes have another hash than the name");
         f = keep_blob(r, bytes, &real);
     }
     if (f.code != RPC_OK)
@@ -117,11 +117,11 @@ static struct failure blob_get(struct rpc *r, const struct arg *args, struct emi
 {
     struct span blob;
     if (view(r)->blob_get(view(r)->ctx, &args[0].hash, &blob) != ERR_OK)
-        return fail(RPC_NOT_FOUND, "this node does not hold the blob");
+        return failed(RPC_NOT_FOUND, "this node does not hold the blob");
     uint64_t offset = args[1].given ? args[1].number : 0;
     uint64_t length = args[2].given ? args[2].number : BLOB_CHUNK_DEFAULT;
     if (offset > blob.len)
-        return fail(RPC_PARAMS, "the offset is past the blob's end");
+        return failed(RPC_PARAMS, "the offset is past the blob's end");
     emit_object(j, "result");
     emit_hash(j, "blob", &args[0].hash);
     emit_number(j, "size", blob.len);
@@ -139,10 +139,10 @@ static struct failure submission_submit(struct rpc *r, const struct arg *args, s
     struct hash name;
     if (op_decode(args[0].bytes, &r->scratch, &op) != ERR_OK ||
         op.content.body.tag != OP_BODY_SUBMISSION)
-        return fail(RPC_PARAMS, "op is not an encoded submission");
+        return failed(RPC_PARAMS, "op is not an encoded submission");
     name = hash_blake2b(args[1].bytes);
     if (!hash_equal(&name, &op.content.body.submission.blob))
-        return fail(RPC_CONFLICT, "the operation names another blob");
+        return failed(RPC_CONFLICT, "the operation names another blob");
     struct failure f = keep_blob(r, args[1].bytes, &name);
     return f.code == RPC_OK ? submit(r, args[0].bytes, j) : f;
 }
