@@ -9,7 +9,8 @@
  *   DB-2  A value read is the value written: each carries a checksum over table,
  *         key and value, and a wrong one is ERR_CORRUPT.
  *   DB-3  A store of another network or format is ERR_FOREIGN, a damaged one
- *         ERR_CORRUPT; neither is ever repaired or overwritten.
+ *         ERR_CORRUPT; neither is ever repaired or overwritten.  (LMDB itself
+ *         stops the process on a few kinds of damage to its pages.)
  *
  * At most one transaction is open.  Reads see the open transaction. */
 #ifndef STORE_DB_H
@@ -56,7 +57,8 @@ static inline enum err db_begin(struct db *db)
     return db->ops->begin(db);
 }
 
-/* key: 1 .. DB_KEY_SIZE_MAX bytes; value may be empty. */
+/* key: 1 .. DB_KEY_SIZE_MAX bytes; value may be empty, and is not one that the db
+ * itself gave: that one is gone with this call.  ERR_FULL, ERR_TOO_BIG. */
 static inline enum err db_put(struct db *db, enum db_table t, struct span key, struct span value)
 {
     return db->ops->put(db, t, key, value);
@@ -99,15 +101,17 @@ static inline void db_close(struct db *db)
         db->ops->close(db);
 }
 
-/* db_lmdb_open: the store in folder path (made when absent), of map_size bytes at
- * most.  store_id (the network) is written into a new store and compared with
- * an old one.  *why: a sentence for the operator when it fails (static). */
+/* db_lmdb_open: the store in the folder path, which is there, of map_size bytes
+ * at most.  store_id (the network) is written into a new store and compared with
+ * an old one.  All entries are checked once, except those of DB_BLOCKS and
+ * DB_BLOBS, which are checked when read.  *why: a static sentence about "it", for
+ * the operator; NULL when it worked. */
 enum err db_lmdb_open(struct db **out, const char *path, size_t map_size,
                       const struct hash *store_id, const char **why);
 
-/* db_mem: seeded faults come by db_mem_fail_at (the n-th commit from now fails
- * with ERR_IO; 0: none).  db_mem_crash drops the open transaction; what was
- * committed stays. */
+/* db_mem: a store in bytes_max bytes of memory.  Faults come by db_mem_fail_at
+ * (the n-th commit from now fails with ERR_IO; 0: none).  db_mem_crash drops the
+ * open transaction; what was committed stays. */
 enum err db_mem_open(struct db **out, size_t bytes_max);
 void db_mem_fail_at(struct db *db, uint64_t n);
 void db_mem_crash(struct db *db);
