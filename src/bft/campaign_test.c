@@ -86,6 +86,8 @@ static void run(struct cluster *c, uint64_t seed, bool verbose, struct tally *t)
     cluster_heal(c);
     if (!cluster_run_until_done(c, HEAL_MS))
         cluster_fail(c, 0, "LIVENESS: not everything is executed after healing");
+    if (!cluster_run_until_executed(c, c->decided_max, HEAL_MS))
+        cluster_fail(c, 0, "LIVENESS: somebody stays behind");
     t->runs++;
     t->messages += c->messages;
     t->decided += c->decided_max;

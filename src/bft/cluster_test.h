@@ -111,7 +111,9 @@ struct node {
     uint32_t told_pending;
     bool told_fill;
     uint64_t fill_since_us;
-    uint32_t evidence, alarms, stable_count;
+    uint32_t evidence, alarms;
+    uint32_t crash_at; /* crash before this effect, counted from 1; 0: never */
+    uint32_t effects;
 };
 
 struct sent_vote {
