@@ -62,6 +62,7 @@ struct link {
     uint64_t streams_wake_ms;
     uint32_t ping_us;
     size_t inflight;
+    const char *why; /* it is closing */
     struct identify info, incoming;
     uint16_t out[PROTOCOL_COUNT]; /* our stream of a protocol, or YAMUX_NONE */
     uint8_t in[PROTOCOL_COUNT];   /* streams of theirs */

@@ -429,6 +429,7 @@ void link_close(struct p2p *p, struct link *l, enum p2p_why why, const char *det
             p, &(struct host_event){.kind = P2P_OUT_PEER_DOWN, .peer = l->conn.peer, .why = text});
     }
     settle_book(p, l, why);
+    l->why = text;
     l->gossip_up = l->up = l->proven = false;
     uint32_t i = host_index(p, l);
     p->want_frame[i / 64] &= ~(1ull << i % 64);

@@ -177,7 +177,7 @@ void p2p_disconnect(struct p2p *p, const struct peer_id *peer, const char *why, 
 enum p2p_out_kind {
     P2P_OUT_DIAL,      /* connect to endpoint as conn */
     P2P_OUT_WRITE,     /* bytes to conn; borrowed until the next call of p2p */
-    P2P_OUT_CLOSE,     /* conn is forgotten; close the socket once written */
+    P2P_OUT_CLOSE,     /* conn is forgotten, why; close the socket once written */
     P2P_OUT_PEER_UP,   /* identified: addresses are known, protocols too */
     P2P_OUT_PEER_DOWN, /* the last connection of peer is gone; why */
     P2P_OUT_FRAME,     /* bytes from peer on protocol; borrowed until the next call */

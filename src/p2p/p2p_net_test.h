@@ -147,7 +147,8 @@ static inline void net_put(struct net_lane *l, struct span s)
         l->bytes = realloc(l->bytes, l->size);
         assert(l->bytes != NULL);
     }
-    memcpy(l->bytes + l->used, s.ptr, s.len);
+    if (s.len != 0)
+        memcpy(l->bytes + l->used, s.ptr, s.len);
     l->used += s.len;
     l->carried += s.len;
 }

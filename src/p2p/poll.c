@@ -130,8 +130,7 @@ static bool poll_write(struct p2p *p, struct p2p_out *out)
         }
         if (l->conn.state != CONN_CLOSING)
             continue;
-        *out = (struct p2p_out){
-            .kind = P2P_OUT_CLOSE, .conn = l->number, .why = p2p_why_text(P2P_WHY_REQUESTED)};
+        *out = (struct p2p_out){.kind = P2P_OUT_CLOSE, .conn = l->number, .why = l->why};
         link_free(p, l);
         return true;
     }
