@@ -22,7 +22,7 @@ let chosen = null;
 
 async function refresh() {
   const [status, set, blocks, list, submissions, weights, head, entries] = await results([
-    ['node_status'], ['validator_list'], ['block_list', {count: 24}], ['challenge_list'], ['submission_list'], ['weights_get'],
+    ['node_status'], ['validator_list'], ['block_list', {count: 12}], ['challenge_list'], ['submission_list'], ['weights_get'],
     ['audit_head'], ['audit_list', {count: 40}],
   ]);
   if (!list.some((c) => c.id === chosen)) chosen = list[0]?.id ?? null;

@@ -19,7 +19,7 @@ export const badge = (text, kind) => el('span', {class: `badge ${kind ?? ''}`}, 
 // A hash or address, shortened; the whole of it is in the title.
 export function short(text, head = 6, tail = 4) {
   if (text == null) return el('span', {class: 'dim'}, '-');
-  const cut = text.length > head + tail + 1 ? `${text.slice(0, head)}\u2026${text.slice(-tail)}` : text;
+  const cut = text.length > head + tail + 1 ? `${text.slice(0, head)}\u2026${text.slice(text.length - tail)}` : text;
   return el('code', {title: text}, cut);
 }
 
@@ -33,12 +33,15 @@ export function table(columns, rows, empty) {
 
 const percent = (part, whole) => (whole > 0 ? Math.min(100, (100 * part) / whole) : 0);
 
-// A value against its cap.
-export function meter(value, cap, text) {
-  const p = percent(value, cap);
-  return el('div', {class: 'meter', title: `${value} of ${cap}`},
-    el('div', {class: p > 90 ? 'bar warn' : 'bar', 'aria-hidden': 'true'}, el('i', {width: `${p}%`})), el('span', null, text));
+// A part of a whole.
+export function share(value, whole, text, kind) {
+  const p = percent(value, whole);
+  return el('div', {class: 'meter', title: `${value} of ${whole}`},
+    el('div', {class: `bar ${kind ?? ''}`, 'aria-hidden': 'true'}, el('i', {width: `${p}%`})), el('span', null, text));
 }
+
+// A value against its cap: it stands out when it comes near.
+export const meter = (value, cap, text) => share(value, cap, text, percent(value, cap) > 90 ? 'warn' : '');
 
 export const number = (n) => n.toLocaleString('en-US');
 export const tao = (rao) => (BigInt(rao) / 1000000000n).toLocaleString('en-US');

@@ -1,6 +1,6 @@
 // One function a panel: data of the node in, parts of the page out.
 
-import {badge, byId, duration, el, meter, millions, number, score, short, show, size, table, tao} from './dom.js';
+import {badge, byId, duration, el, meter, millions, number, score, share, short, show, size, table, tao} from './dom.js';
 
 export function header(status) {
   const facts = [
@@ -25,19 +25,19 @@ export function lost(error) {
   ready.title = String(error);
 }
 
-const share = (part, whole) => (whole > 0n ? Number((part * 10000n) / whole) / 100 : 0);
+const percent = (part, whole) => (whole > 0n ? Number((part * 10000n) / whole) / 100 : 0);
 
 export function validators(set) {
   const total = BigInt(set.stake_total);
-  const line = share(BigInt(set.stake_quorum), total);
+  const line = percent(BigInt(set.stake_quorum), total);
   const here = set.validators.filter((v) => v.connected);
   const stakeHere = here.reduce((sum, v) => sum + BigInt(v.stake), 0n);
   const enough = stakeHere >= BigInt(set.stake_quorum) && here.length >= set.count_quorum;
-  const text = `${here.length} of ${set.validators.length} connected with ${share(stakeHere, total).toFixed(1)}% of the stake; ` +
+  const text = `${here.length} of ${set.validators.length} connected with ${percent(stakeHere, total).toFixed(1)}% of the stake; ` +
     `a decision needs ${set.count_quorum} and ${line.toFixed(1)}%.`;
   show('quorum', [set.validators, set.stake_quorum],
     el('div', {class: 'quorum', role: 'img', 'aria-label': text},
-      set.validators.map((v) => el('span', {class: v.connected ? '' : 'away', width: `${share(BigInt(v.stake), total)}%`,
+      set.validators.map((v) => el('span', {class: v.connected ? '' : 'away', width: `${percent(BigInt(v.stake), total)}%`,
         title: `${v.hotkey}: ${tao(v.stake)} TAO`}, String(v.uid))),
       el('b', {left: `${line}%`}, el('em', null, 'quorum'))),
     el('p', {class: 'note'}, badge(enough ? 'quorum' : 'no quorum', enough ? 'good' : 'bad'), ' ', text));
@@ -45,7 +45,7 @@ export function validators(set) {
     ['uid', (v) => String(v.uid), 'num'],
     ['hotkey', (v) => short(v.hotkey, 8, 6)],
     ['stake, TAO', (v) => tao(v.stake), 'num'],
-    ['share', (v) => meter(share(BigInt(v.stake), total), 100, `${share(BigInt(v.stake), total).toFixed(1)}%`), 'grow'],
+    ['share', (v) => share(percent(BigInt(v.stake), total), 100, `${percent(BigInt(v.stake), total).toFixed(1)}%`), 'grow'],
     ['', (v) => [v.connected ? badge('connected', 'good') : badge('away', 'warn'), ' ', v.leader ? badge('leader', 'info') : null,
       ' ', v.self ? badge('this node') : null]],
   ], set.validators, 'No validators.'));
@@ -84,11 +84,11 @@ export function leaders(board, weights) {
     ['rank', (l) => String(l.rank), 'num'],
     ['uid', (l) => (l.uid == null ? '-' : String(l.uid)), 'num'],
     ['miner', (l) => short(l.miner, 8, 6)],
-    ['score', (l) => meter(l.score, best, score(l.score)), 'grow'],
+    ['score', (l) => share(l.score, best, score(l.score)), 'grow'],
     [weights ? `weight, epoch ${weights.epoch}` : 'weight', share100, 'num'],
     ['submission', (l) => short(l.submission)],
   ], board, 'No scores yet.'),
-  weights?.chain ? el('p', {class: 'note'}, 'Weights of this node on the chain: ',
+  weights?.chain ? el('p', {class: 'note below'}, 'Weights of this node on the chain: ',
     badge(weights.chain.outcome, weights.chain.outcome === 'confirmed' ? 'good' : 'warn'), ` block ${number(weights.chain.block)}`) : null);
 }
 
@@ -112,7 +112,7 @@ export function evaluations(list, policies) {
 
 export function auditHead(head, set) {
   const c = head.certified;
-  const stake = c && BigInt(c.stake) > 0n ? `, ${share(BigInt(c.stake), BigInt(set.stake_total)).toFixed(1)}% of the stake` : '';
+  const stake = c && BigInt(c.stake) > 0n ? `, ${percent(BigInt(c.stake), BigInt(set.stake_total)).toFixed(1)}% of the stake` : '';
   show('head', [head, set.stake_total], el('p', {class: 'note'}, `${number(head.size)} entries, root `, short(head.root, 10, 6),
     c ? [' \u00b7 ', badge('certified', 'good'), ` up to entry ${number(c.size)} at height ${number(c.height)} by ${c.signers} validators`,
       `${stake}, root `, short(c.root, 10, 6)] : ' \u00b7 nothing certified yet'));

@@ -3,7 +3,7 @@
 # usage: interop/polkadot/run.sh [PLATFORM]    the last line is `N passed, N failed`
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-platform=${1:-$here/../../build/debug/src/cmd/platform}
+platform=${1:-${PLATFORM_BUILD:-$here/../../build/debug}/src/cmd/platform}
 if [ ! -d "$here/node_modules" ]; then
     (cd "$here" && npm ci --ignore-scripts --no-audit --no-fund >&2)
 fi
