@@ -97,8 +97,8 @@ static void test_refuses_other_spellings(void **state)
         "zoo  zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo wrong",
         "Zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo wrong",
         "zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo wron",
-        "zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo "
-        "zoo zoo zoo zoo wrong",
+        ("zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo "
+         "zoo zoo zoo zoo wrong"),
     };
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         uint8_t out[32];

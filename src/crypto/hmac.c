@@ -5,9 +5,11 @@
 
 void hmac_sha256(struct span key, struct span message, uint8_t out[32])
 {
+    static const uint8_t nothing[1];
     crypto_auth_hmacsha256_state state;
-    crypto_auth_hmacsha256_init(&state, key.ptr, key.len);
-    crypto_auth_hmacsha256_update(&state, message.ptr, message.len);
+    /* libsodium wants an address for an empty key and an empty message too. */
+    crypto_auth_hmacsha256_init(&state, key.len == 0 ? nothing : key.ptr, key.len);
+    crypto_auth_hmacsha256_update(&state, message.len == 0 ? nothing : message.ptr, message.len);
     crypto_auth_hmacsha256_final(&state, out);
     sodium_memzero(&state, sizeof state);
 }

@@ -103,7 +103,7 @@ static void test_pairs_decode_as_singles_do(void **state)
             in[j][0] &= 0xfe;
             in[j][31] &= 0x7f;
         }
-        bool wanted = point_decode(in[0], &a) & point_decode(in[1], &b);
+        bool wanted = point_decode(in[0], &a) && point_decode(in[1], &b);
         assert_int_equal(point_decode_pair(in[0], in[1], &pa, &pb), wanted);
         if (!wanted)
             continue;
