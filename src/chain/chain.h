@@ -18,6 +18,8 @@
  *         for head_ms is given up: a half-open socket stops nothing for good.
  *   CH-6  Numbers of pallets, calls, storage and errors come from the chain's
  *         own metadata, fetched anew when the runtime's version changes.
+ *   CH-7  The finalized head never goes back, also not with another endpoint, and
+ *         one number never has two hashes.
  *
  * The key is elsewhere: chain_submit leads to CHAIN_OUT_SIGN, which is answered
  * by chain_signed or chain_sign_refused.  Submissions run one after another,
