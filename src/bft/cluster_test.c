@@ -136,7 +136,7 @@ static struct span keep(struct cluster *c, struct span bytes)
 
 static void leave(struct cluster *c, uint32_t from, uint32_t to, struct span bytes)
 {
-    if (c->config.hook != NULL && cluster_is_byzantine(c, from)) {
+    if (c->config.hook != NULL && (c->config.hook_all || cluster_is_byzantine(c, from))) {
         size_t mark = arena_mark(&c->world);
         struct bft_message m;
         bool ok = bft_message_decode(bytes, &c->world, &m) == ERR_OK;

@@ -53,6 +53,7 @@ struct cluster_config {
     uint32_t wait_percent;    /* a CHECK is answered with wait at first */
     cluster_hook hook;
     void *hook_state;
+    bool hook_all;      /* of every node's messages, not only of Byzantine ones: a filter */
     uint64_t byzantine; /* bit: node; checkers do not hold it to anything */
     bool verbose;       /* tell every message and trace event on stderr */
 };
