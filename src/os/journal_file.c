@@ -11,6 +11,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "os/files.h"
+
 enum { GENERATIONS_MAX = 64 };
 
 struct journal_file {
@@ -18,7 +20,8 @@ struct journal_file {
     char name[32];
     struct hash network;
     int dir_fd, fd;
-    uint64_t generation, oldest, link, size;
+    uint64_t generation, oldest, size;
+    struct journal_chain chain;
     uint8_t *pending; /* records of the next frame */
     size_t pending_used, pending_room;
     bool failed;
@@ -55,12 +58,13 @@ static enum err list(const struct journal_file *j, uint64_t *oldest, uint64_t *n
 static enum err create(struct journal_file *j, uint64_t generation)
 {
     char path[PATH_MAX];
-    uint8_t header[JOURNAL_HEADER_SIZE];
+    uint8_t header[JOURNAL_HEADER_SIZE], salt[JOURNAL_SALT_SIZE];
+    os_entropy((struct room){salt, sizeof salt});
     file_path(j, generation, path);
     int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return ERR_IO;
-    uint64_t link = journal_header(generation, &j->network, header);
+    struct journal_chain chain = journal_header(generation, &j->network, salt, header);
     if (write(fd, header, sizeof header) != (ssize_t)sizeof header || fsync(fd) < 0 ||
         fsync(j->dir_fd) < 0) {
         close(fd);
@@ -69,7 +73,7 @@ static enum err create(struct journal_file *j, uint64_t generation)
     if (j->fd >= 0)
         close(j->fd);
     j->fd = fd;
-    j->link = link;
+    j->chain = chain;
     j->generation = generation;
     j->size = JOURNAL_HEADER_SIZE;
     return ERR_OK;
@@ -97,13 +101,13 @@ static enum err judge(struct journal_file *j, int fd, const struct journal_scan 
             return ERR_IO;
         break;
     case JOURNAL_DAMAGED:
-        *r->why = "a record in the middle of the journal is damaged";
+        *r->why = "the journal is damaged before its end";
         return ERR_CORRUPT;
     case JOURNAL_FOREIGN:
         *r->why = "the journal belongs to another network or was made by another version";
         return ERR_FOREIGN;
     }
-    j->link = s->link;
+    j->chain = s->chain;
     j->size = s->good_size;
     return ERR_OK;
 }
@@ -247,7 +251,7 @@ enum err journal_file_flush(struct journal_file *j)
     if (j->pending_used == 0)
         return ERR_OK;
     uint8_t head[JOURNAL_FRAME_HEAD];
-    journal_head(&j->link, span_of(j->pending, j->pending_used), head);
+    journal_head(&j->chain, span_of(j->pending, j->pending_used), head);
     struct iovec parts[] = {{head, sizeof head}, {j->pending, j->pending_used}};
     if (write_all(j->fd, parts, 2) != ERR_OK || fdatasync(j->fd) < 0) {
         j->failed = true;

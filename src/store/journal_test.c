@@ -7,6 +7,7 @@
 enum { FRAMES = 6, IMAGE_MAX = 4096 };
 
 static const struct hash network = {{1, 2, 3}};
+static const uint8_t salt[JOURNAL_SALT_SIZE] = {4, 5, 6};
 
 struct image {
     uint8_t bytes[IMAGE_MAX];
@@ -17,7 +18,7 @@ struct image {
 /* FRAMES frames; frame i has i + 1 records of i bytes each with the value i. */
 static void make(struct image *m)
 {
-    uint64_t link = journal_header(7, &network, m->bytes);
+    struct journal_chain chain = journal_header(7, &network, salt, m->bytes);
     m->size = m->ends[0] = JOURNAL_HEADER_SIZE;
     for (uint8_t i = 0; i < FRAMES; i++) {
         uint8_t body[512], value[FRAMES];
@@ -25,7 +26,7 @@ static void make(struct image *m)
         struct wr w = wr_init((struct room){body, sizeof body});
         for (uint8_t k = 0; k <= i; k++)
             wr_bytes(&w, span_of(value, i));
-        journal_head(&link, wr_done(&w), m->bytes + m->size);
+        journal_head(&chain, wr_done(&w), m->bytes + m->size);
         memcpy(m->bytes + m->size + JOURNAL_FRAME_HEAD, body, w.used);
         m->size += JOURNAL_FRAME_HEAD + w.used;
         m->ends[i + 1] = m->size;
@@ -80,8 +81,10 @@ static void test_every_flipped_bit(void **state)
     for (size_t bit = 0; bit < m.size * 8; bit++) {
         m.bytes[bit / 8] ^= (uint8_t)(1 << (bit % 8));
         enum journal_verdict v = scan(&m, m.size, &records);
-        if (bit / 8 < JOURNAL_HEADER_SIZE)
+        if (bit / 8 < 8)
             assert_int_equal(v, JOURNAL_FOREIGN);
+        else if (bit / 8 < JOURNAL_HEADER_SIZE)
+            assert_int_equal(v, JOURNAL_DAMAGED);
         else if (bit / 8 < m.ends[FRAMES - 1])
             assert_int_equal(v, JOURNAL_DAMAGED);
         else
@@ -126,6 +129,72 @@ static void test_another_network_is_foreign(void **state)
     assert_int_equal(s.verdict, JOURNAL_FOREIGN);
 }
 
+/* A file that was made, but whose header never reached the disk. */
+static void test_a_file_of_zeros_is_begun_anew(void **state)
+{
+    (void)state;
+    struct image m = {0};
+    uint32_t records;
+    assert_int_equal(scan(&m, JOURNAL_HEADER_SIZE, &records), JOURNAL_TORN);
+    assert_int_equal(records, 0);
+}
+
+/* Two frames, the second torn, with a whole frame of another file (which is what
+ * a stranger can make) among the bytes of its record. */
+static enum journal_verdict with_forged_frame(const uint8_t its_salt[JOURNAL_SALT_SIZE])
+{
+    static struct image m;
+    uint8_t header[JOURNAL_HEADER_SIZE], body[256], forged[256];
+    struct journal_chain theirs = journal_header(7, &network, its_salt, header);
+    struct wr f = wr_init((struct room){forged + JOURNAL_FRAME_HEAD, 64});
+    wr_bytes(&f, SPAN_LITERAL("forged"));
+    journal_head(&theirs, wr_done(&f), forged);
+    make(&m);
+    struct journal_scan s;
+    struct span record;
+    journal_scan_init(&s, span_of(m.bytes, m.size), &network);
+    while (journal_next(&s, &record))
+        continue;
+    struct wr w = wr_init((struct room){body, sizeof body});
+    wr_bytes(&w, span_of(forged, JOURNAL_FRAME_HEAD + f.used));
+    wr_bytes(&w, SPAN_LITERAL("the end that was torn off"));
+    journal_head(&s.chain, wr_done(&w), m.bytes + m.size);
+    memcpy(m.bytes + m.size + JOURNAL_FRAME_HEAD, body, w.used);
+    uint32_t records;
+    return scan(&m, m.size + JOURNAL_FRAME_HEAD + w.used - 1, &records);
+}
+
+static void test_a_record_cannot_pose_as_a_frame(void **state)
+{
+    (void)state;
+    static const uint8_t guess[JOURNAL_SALT_SIZE] = {0};
+    assert_int_equal(with_forged_frame(guess), JOURNAL_TORN);
+    assert_int_equal(with_forged_frame(salt), JOURNAL_DAMAGED); /* why the salt is needed */
+}
+
+/* A tail in which every offset looks like the head of a long frame: 4 MiB that
+ * would take minutes if each were summed up. */
+static void test_a_hostile_tail_is_judged_quickly(void **state)
+{
+    (void)state;
+    struct image m;
+    enum { TAIL = 4 << 20 };
+    make(&m);
+    uint8_t *bytes = malloc(m.size + TAIL);
+    assert_non_null(bytes);
+    memcpy(bytes, m.bytes, m.size);
+    for (size_t i = 0; i < TAIL; i++)
+        bytes[m.size + i] = i % 4 == 2 ? 0x40 : 0;
+    struct journal_scan s;
+    struct span record;
+    journal_scan_init(&s, span_of(bytes, m.size + TAIL), &network);
+    while (journal_next(&s, &record))
+        continue;
+    assert_int_equal(s.verdict, JOURNAL_TORN);
+    assert_int_equal(s.good_size, m.size);
+    free(bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest all[] = {
@@ -134,6 +203,9 @@ int main(void)
         cmocka_unit_test(test_a_missing_or_moved_frame_is_damage),
         cmocka_unit_test(test_zeros_behind_the_end_are_a_torn_tail),
         cmocka_unit_test(test_another_network_is_foreign),
+        cmocka_unit_test(test_a_file_of_zeros_is_begun_anew),
+        cmocka_unit_test(test_a_record_cannot_pose_as_a_frame),
+        cmocka_unit_test(test_a_hostile_tail_is_judged_quickly),
     };
     return cmocka_run_group_tests_name("journal", all, NULL, NULL);
 }
