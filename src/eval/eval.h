@@ -15,18 +15,33 @@
 #include "sandbox_msg.h"
 #include "state_msg.h"
 
-/* eval_job fills a job from the challenge and the submission; module and blob
- * are borrowed.  seed and time are derived from the submission's id, epoch and
- * slot, so that every validator gives the guest the same. */
-void eval_job(const struct state_challenge *challenge, const struct state_submission *submission,
-              struct span module, struct span blob, uint64_t token, struct sandbox_job *out);
+enum { EVAL_SLOT_MS = 1000 };
 
-/* eval_attest: ERR_UNSUPPORTED when the outcome is INFRA (retry it). */
+/* eval_job fills a job from the challenge and the submission; module, blob and
+ * what challenge borrows are borrowed, the rest comes from scratch.  What the
+ * guest learns of the world is derived from the submission's id, epoch and slot,
+ * so that every validator, and whoever checks later, gives it the same:
+ *   seed         BLAKE2b-256("PLTFSEED" | submission | epoch | slot)
+ *   time_ms      slot x EVAL_SLOT_MS: a clock that only slots move
+ *   submissions  1: an evaluation sees its own submission and no other
+ * ERR_NO_MEMORY: scratch. */
+enum err eval_job(const struct state_challenge *challenge,
+                  const struct state_submission *submission, struct span module, struct span blob,
+                  uint64_t token, struct arena *scratch, struct sandbox_job *out);
+
+/* eval_attest turns a result into an attestation:
+ *   input   BLAKE2b-256("PLTFINPT" | challenge | submission | name of blob |
+ *           params | context), all that the guest was given
+ *   output  BLAKE2b-256("PLTFOUTP" | outcome | message | output)
+ * with u32 sizes before what varies.  An outcome that is not OK has no score.
+ * ERR_UNSUPPORTED: the outcome is INFRA (retry it).  ERR_MALFORMED: a score over
+ * SCORE_ONE, or blob is not the submission's: our own sandbox or store is wrong. */
 enum err eval_attest(const struct state_challenge *challenge,
                      const struct state_submission *submission, const struct sandbox_result *result,
                      const struct hash *engine, struct span blob, struct attestation *out);
 
 struct hash eval_policy_hash(const struct policy *p);
+/* epoch_commitment, for those who may not include epoch. */
 struct hash eval_commitment(const struct attestation *a, const uint8_t salt[32],
                             const struct hotkey *validator);
 

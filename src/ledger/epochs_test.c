@@ -1,6 +1,6 @@
 #include "ledger/ledger.h"
 
-#include "ledger/ledger_test.h"
+#include "ledger/net_test.h"
 
 static int open_net(void **state)
 {

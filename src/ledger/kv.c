@@ -1,7 +1,7 @@
 #include "ledger/kv.h"
 
-#include "crypto/hash.h"
 #include "codec/wr.h"
+#include "crypto/hash.h"
 #include "ledger/blocks.h"
 
 enum { LEAF = 0xffff, DEPTH_MAX = KV_KEY_SIZE_MAX * 8 + 1 };

@@ -81,7 +81,8 @@ static void start(struct node *n, struct job *j)
         return;
     struct sandbox_job job;
     j->token = ++n->next_token;
-    eval_job(&c, &s, module, blob, j->token, &job);
+    if (eval_job(&c, &s, module, blob, j->token, &n->scratch, &job) != ERR_OK)
+        return; /* The next tick has its scratch back. */
     size_t size = SANDBOX_JOB_SIZE_MIN + module.len + blob.len + (1 << 20);
     struct room room = {arena_alloc(&n->scratch, size), size};
     struct span bytes = {0};

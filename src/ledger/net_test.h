@@ -1,7 +1,7 @@
-/* ledger_test: a small network in one ledger: four validators, an owner, miners.
+/* net_test: a small network in one ledger: four validators, an owner, miners.
  * Included by tests of ledger only. */
-#ifndef LEDGER_LEDGER_TEST_H
-#define LEDGER_LEDGER_TEST_H
+#ifndef LEDGER_NET_TEST_H
+#define LEDGER_NET_TEST_H
 
 #include "base/prng.h"
 #include "base/test.h"
