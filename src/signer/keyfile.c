@@ -76,12 +76,11 @@ static enum err parse_nacl(struct span bytes, struct span password, struct sr255
     enum err e = secret_open(crypto_secretbox_KEYBYTES, &key);
     if (e == ERR_OK)
         e = secret_open(size, &plain);
-    if (e == ERR_OK &&
-        crypto_pwhash_argon2i(secret_room(key).ptr, crypto_secretbox_KEYBYTES,
-                              (const char *)password.ptr, password.len, nacl_salt,
-                              crypto_pwhash_argon2i_OPSLIMIT_SENSITIVE,
-                              crypto_pwhash_argon2i_MEMLIMIT_SENSITIVE,
-                              crypto_pwhash_argon2i_ALG_ARGON2I13) != 0)
+    if (e == ERR_OK && crypto_pwhash_argon2i(secret_room(key).ptr, crypto_secretbox_KEYBYTES,
+                                             (const char *)password.ptr, password.len, nacl_salt,
+                                             crypto_pwhash_argon2i_OPSLIMIT_SENSITIVE,
+                                             crypto_pwhash_argon2i_MEMLIMIT_SENSITIVE,
+                                             crypto_pwhash_argon2i_ALG_ARGON2I13) != 0)
         e = ERR_NO_MEMORY;
     if (e == ERR_OK &&
         crypto_secretbox_open_easy(secret_room(plain).ptr, bytes.ptr + HEAD + NONCE, size + MAC,

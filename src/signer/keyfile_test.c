@@ -41,9 +41,10 @@ static void test_encrypted(void **state)
     uint8_t key[32], file[512] = "$NACL0123456789abcdef01234567";
     char json[256];
     int len = snprintf(json, sizeof json, "{\"secretSeed\": \"%s\"}", alice_seed);
-    assert_int_equal(crypto_pwhash(key, 32, "open sesame", 11, salt, crypto_pwhash_argon2i_OPSLIMIT_SENSITIVE,
-                                   crypto_pwhash_argon2i_MEMLIMIT_SENSITIVE,
-                                   crypto_pwhash_ALG_ARGON2I13), 0);
+    assert_int_equal(
+        crypto_pwhash(key, 32, "open sesame", 11, salt, crypto_pwhash_argon2i_OPSLIMIT_SENSITIVE,
+                      crypto_pwhash_argon2i_MEMLIMIT_SENSITIVE, crypto_pwhash_ALG_ARGON2I13),
+        0);
     crypto_secretbox_easy(file + 29, (const uint8_t *)json, (size_t)len, file + 5, key);
     size_t size = 29 + 16 + (size_t)len;
     assert_is_alice((const char *)file, size, "open sesame");
@@ -51,14 +52,20 @@ static void test_encrypted(void **state)
     assert_int_equal(keyfile_parse(span_of(file, size), SPAN_LITERAL("wrong"), &k), ERR_DENIED);
     assert_int_equal(keyfile_parse(span_of(file, size), (struct span){0}, &k), ERR_DENIED);
     file[size - 1] ^= 1;
-    assert_int_equal(keyfile_parse(span_of(file, size), SPAN_LITERAL("open sesame"), &k), ERR_DENIED);
+    assert_int_equal(keyfile_parse(span_of(file, size), SPAN_LITERAL("open sesame"), &k),
+                     ERR_DENIED);
 }
 
 static void test_refusals(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"", "  \n", "{}", "{\"secretSeed\": null}",
-                                      "{\"secretSeed\": \"0x00\"}", "not a phrase", "$NACL"};
+    static const char *const bad[] = {"",
+                                      "  \n",
+                                      "{}",
+                                      "{\"secretSeed\": null}",
+                                      "{\"secretSeed\": \"0x00\"}",
+                                      "not a phrase",
+                                      "$NACL"};
     struct sr25519_keypair *k = NULL;
     for (size_t i = 0; i < COUNT_OF(bad); i++)
         assert_int_not_equal(keyfile_parse(span_of(bad[i], strlen(bad[i])), (struct span){0}, &k),
