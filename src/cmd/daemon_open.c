@@ -47,8 +47,8 @@ static const struct setting table[] = {
     {"blob_bytes_max", SETTING_NUMBER, "1048576", 1024, 16777216, NULL, "largest blob"},
     {"mempool_ops", SETTING_NUMBER, "8192", 64, 1048576, NULL, "operations that may wait"},
     {"mempool_bytes", SETTING_NUMBER, "16777216", 65536, 1073741824, NULL, "their bytes"},
-    {"state_entries", SETTING_NUMBER, "65536", 1024, 4194304, NULL, "entries of the state"},
-    {"state_bytes", SETTING_NUMBER, "33554432", 1048576, 2147483648, NULL, "bytes of the state"},
+    {"state_entries", SETTING_NUMBER, "65536", 16384, 4194304, NULL, "entries of the state"},
+    {"state_bytes", SETTING_NUMBER, "33554432", 4194304, 2147483648, NULL, "bytes of the state"},
     {"store_bytes", SETTING_NUMBER, "8589934592", 16777216, 1099511627776, NULL,
      "most bytes of the store"},
     {"log_format", SETTING_CHOICE, "text", 0, 0, "text json", "form of the log"},
@@ -375,7 +375,7 @@ static bool open_signer(struct daemon *d)
 {
     if (hash_is_zero((const struct hash *)(const void *)&d->hotkey))
         return true;
-    static char program[PATH_MAX], dir[PATH_MAX], network[2 * HASH_SIZE + 1];
+    static char program[PATH_MAX], dir[PATH_MAX];
     const char *from[] = {"hotkey_file", "hotkey_env", "hotkey_credential"};
     const char *flags[] = {"--key-file", "--key-env", "--key-credential"};
     const char *given = settings_text(&d->settings, "signer_dir");
@@ -384,14 +384,13 @@ static bool open_signer(struct daemon *d)
         snprintf(dir, sizeof dir, "%s", given);
     else
         snprintf(dir, sizeof dir, "%s/signer", d->data_dir);
-    hex_encode(hash_span(&d->network), network, sizeof network);
     for (size_t i = 0; i < COUNT_OF(from); i++) {
         const char *value = settings_text(&d->settings, from[i]);
         if (*value == '\0')
             continue;
         static const char *args[12];
-        const char *const list[] = {program, "--fd", "3", "--dir", dir, "--network", network,
-                                    flags[i], value, NULL};
+        const char *const list[] = {program, "--fd", "3", "--dir", dir, "--genesis",
+                                    settings_text(&d->settings, "genesis"), flags[i], value, NULL};
         memcpy(args, list, sizeof list);
         struct child_config c = {.program = program,
                                  .args = args,
