@@ -1,0 +1,475 @@
+#include "sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "check.h"
+#include "cmd/logline.h"
+#include "codec/wr.h"
+
+enum { DB_BYTES = 512 << 20 };
+
+/* A call from the node to its machine.  One that was told to stop here does
+ * nothing any more: the node object lives until its event is over, but nothing
+ * that it does from now on has happened. */
+static bool alive(struct sim_node *m)
+{
+    if (m->dying)
+        return false;
+    if (m->crash_in > 0 && --m->crash_in == 0)
+        m->dying = true;
+    return !m->dying;
+}
+
+/* --- network */
+
+static bool reachable(const struct sim_node *a, const struct sim_node *b)
+{
+    return a->up && b->up && a->group == b->group;
+}
+
+static struct sim_node *find_peer(struct sim *s, const struct peer_id *id)
+{
+    for (uint32_t i = 0; i < s->count; i++)
+        if (peer_id_equal(&s->nodes[i].peer, id))
+            return &s->nodes[i];
+    return NULL;
+}
+
+static uint64_t draw_delay(struct sim *s)
+{
+    uint64_t delay = s->delay_us + prng_below(&s->prng, s->jitter_us + 1);
+    if (s->chaos && (s->faults & SIM_REORDER) && prng_chance(&s->prng, 1, 10))
+        delay += prng_below(&s->prng, 20 * s->jitter_us + 1000);
+    return delay;
+}
+
+static void deliver(struct sim_node *from, struct sim_node *to, struct sim_event ev,
+                    struct span bytes)
+{
+    struct sim *s = from->sim;
+    ev.node = to->index;
+    ev.from = from->index;
+    ev.life = to->life;
+    bool lossy = s->chaos && (s->faults & SIM_LOSS), doubling = s->chaos && (s->faults & SIM_DUPLICATE);
+    if (!reachable(from, to) || (lossy && prng_chance(&s->prng, s->loss, 1000)))
+        return;
+    sim_at(s, draw_delay(s), ev, bytes);
+    if (doubling && prng_chance(&s->prng, s->duplicate, 1000))
+        sim_at(s, draw_delay(s), ev, bytes);
+}
+
+void machine_frame(struct sim_node *m, uint32_t to, enum p2p_protocol protocol, struct span frame)
+{
+    struct sim *s = m->sim;
+    checks_sent(s, m, frame, protocol);
+    sim_trace(s, m->index, to, frame);
+    deliver(m, &s->nodes[to], (struct sim_event){.kind = EV_FRAME, .protocol = protocol}, frame);
+}
+
+static bool world_send(void *ctx, const struct peer_id *id, enum p2p_protocol protocol,
+                       struct span frame)
+{
+    struct sim_node *m = ctx, *to = find_peer(m->sim, id);
+    if (!alive(m) || to == NULL || !reachable(m, to))
+        return false;
+    if (m->byzantine && protocol == P2P_BFT && byzantine_send(m, to->index, frame))
+        return true;
+    machine_frame(m, to->index, protocol, frame);
+    return true;
+}
+
+static void flood(struct sim_node *m, uint64_t number, struct span data)
+{
+    for (uint32_t i = 0; i < m->sim->count; i++)
+        if (i != m->index)
+            deliver(m, &m->sim->nodes[i], (struct sim_event){.kind = EV_GOSSIP, .number = number}, data);
+}
+
+static void world_publish(void *ctx, struct span data)
+{
+    struct sim_node *m = ctx;
+    if (!alive(m))
+        return;
+    sim_trace(m->sim, m->index, 100, data);
+    flood(m, ++m->sim->next_message, data);
+}
+
+/* Accepted gossip goes on; every node has seen it already through the mesh of
+ * all with all, so only the loss of a copy makes a difference. */
+static void world_validate(void *ctx, uint64_t message, enum p2p_verdict verdict)
+{
+    struct sim_node *m = ctx;
+    if (alive(m))
+        sim_trace(m->sim, m->index, 200 + (uint64_t)verdict, span_of(&message, sizeof message));
+}
+
+static void world_disconnect(void *ctx, const struct peer_id *peer, const char *why)
+{
+    struct sim_node *m = ctx, *other = find_peer(m->sim, peer);
+    if (alive(m) && other != NULL && !other->byzantine)
+        sim_fail(m->sim, "node %u disconnects honest node %u: %s", m->index, other->index, why);
+}
+
+/* --- disk */
+
+static void grow(uint8_t **bytes, size_t *room, size_t need)
+{
+    if (need <= *room)
+        return;
+    *room = max_u64(need, 2 * *room);
+    *bytes = realloc(*bytes, *room);
+    assert(*bytes != NULL);
+}
+
+static void world_append(void *ctx, struct span record)
+{
+    struct sim_node *m = ctx;
+    struct sim_disk *d = &m->disk;
+    if (!alive(m))
+        return;
+    sim_trace(m->sim, m->index, 300, record);
+    grow(&d->pending, &d->pending_room, d->pending_used + 4 + record.len);
+    struct wr w = wr_init((struct room){d->pending + d->pending_used, 4 + record.len});
+    wr_bytes(&w, record);
+    d->pending_used += 4 + record.len;
+}
+
+static void world_flush(void *ctx, uint64_t ticket)
+{
+    struct sim_node *m = ctx;
+    if (!alive(m))
+        return;
+    uint64_t delay = 80 + prng_below(&m->prng, 200) + m->slow_us;
+    sim_at(m->sim, delay,
+           (struct sim_event){.kind = EV_FLUSHED, .node = m->index, .life = m->life, .number = ticket,
+                              .from = (uint32_t)m->disk.pending_used},
+           (struct span){0});
+}
+
+static void write_frame(struct sim_disk *d, struct span records, size_t cut)
+{
+    uint8_t head[JOURNAL_FRAME_HEAD];
+    journal_head(&d->link, records, head);
+    size_t whole = sizeof head + records.len, size = min_u64(whole, cut);
+    grow(&d->journal, &d->room, d->size + whole);
+    memcpy(d->journal + d->size, head, sizeof head);
+    memcpy(d->journal + d->size + sizeof head, records.ptr, records.len);
+    d->size += size;
+}
+
+/* Everything that was appended when the flush was asked for is durable. */
+static void flushed(struct sim_node *m, size_t upto)
+{
+    struct sim_disk *d = &m->disk;
+    upto = min_u64(upto, d->pending_used);
+    if (upto == 0)
+        return;
+    checks_durable(m->sim, m, span_of(d->pending, upto));
+    write_frame(d, span_of(d->pending, upto), SIZE_MAX);
+    memmove(d->pending, d->pending + upto, d->pending_used - upto);
+    d->pending_used -= upto;
+}
+
+/* One file is enough here: the simulator has memory. */
+static void world_rotate(void *ctx)
+{
+    (void)ctx;
+}
+
+/* --- signer, evaluation, chain */
+
+static void world_sign(void *ctx, struct span request)
+{
+    struct sim_node *m = ctx;
+    if (alive(m))
+        sim_signer(m, request);
+}
+
+static void world_evaluate(void *ctx, uint64_t token, struct span job, uint32_t wall_ms)
+{
+    struct sim_node *m = ctx;
+    (void)wall_ms;
+    if (!alive(m))
+        return;
+    struct sim_event ev = {.kind = EV_EVALUATED, .node = m->index, .life = m->life, .number = token};
+    uint64_t delay = 500 + prng_below(&m->prng, 200000);
+    sim_at(m->sim, delay, ev, job);
+}
+
+static void world_chain_open(void *ctx, uint32_t endpoint)
+{
+    struct sim_node *m = ctx;
+    (void)endpoint;
+    if (alive(m))
+        chain_dial(m);
+}
+
+static void world_chain_send(void *ctx, struct span text)
+{
+    struct sim_node *m = ctx;
+    if (alive(m) && m->session != 0)
+        sim_at(m->sim, 300, (struct sim_event){.kind = EV_CHAIN_REQUEST, .node = m->index,
+                                               .life = m->life, .number = m->session}, text);
+}
+
+static void world_chain_close(void *ctx)
+{
+    struct sim_node *m = ctx;
+    if (alive(m))
+        chain_hang_up(m);
+}
+
+static struct world world_of(struct sim_node *m)
+{
+    return (struct world){.ctx = m,
+                          .net = m,
+                          .send = world_send,
+                          .publish = world_publish,
+                          .validate = world_validate,
+                          .disconnect = world_disconnect,
+                          .append = world_append,
+                          .flush = world_flush,
+                          .rotate = world_rotate,
+                          .drop_old = world_rotate,
+                          .sign = world_sign,
+                          .evaluate = world_evaluate,
+                          .chain_open = world_chain_open,
+                          .chain_send = world_chain_send,
+                          .chain_close = world_chain_close};
+}
+
+/* --- life of a machine */
+
+void machine_init(struct sim *s, uint32_t index)
+{
+    struct sim_node *m = &s->nodes[index];
+    *m = (struct sim_node){.sim = s, .index = index};
+    m->prng = prng_split(&s->prng, 1000 + index);
+    m->pair = chain_key("validator", index);
+    m->key = *sr25519_public(m->pair);
+    m->peer.len = 4;
+    m->peer.bytes[0] = (uint8_t)index;
+    m->peer.bytes[3] = 0x77;
+    enum err e = db_mem_open(&m->disk.db, DB_BYTES);
+    assert(e == ERR_OK);
+}
+
+static void replay(struct sim_node *m)
+{
+    struct sim_disk *d = &m->disk;
+    struct journal_scan scan;
+    struct span record;
+    if (!d->journal_started) {
+        grow(&d->journal, &d->room, JOURNAL_HEADER_SIZE);
+        d->link = journal_header(1, &m->sim->network, d->journal);
+        d->size = JOURNAL_HEADER_SIZE;
+        d->journal_started = true;
+    }
+    journal_scan_init(&scan, span_of(d->journal, d->size), &m->sim->network);
+    while (journal_next(&scan, &record))
+        node_replay(m->node, record);
+    if (scan.verdict != JOURNAL_CLEAN && scan.verdict != JOURNAL_TORN)
+        sim_fail(m->sim, "node %u: its journal reads as damaged after a crash", m->index);
+    d->size = scan.good_size;
+    d->link = scan.link;
+}
+
+static void greet(struct sim_node *m)
+{
+    uint64_t now_ms = m->sim->now_us / 1000;
+    for (uint32_t i = 0; i < m->sim->count; i++) {
+        struct sim_node *o = &m->sim->nodes[i];
+        if (o == m || !reachable(m, o) || o->node == NULL)
+            continue;
+        node_on_peer_up(m->node, &o->peer, now_ms);
+        node_on_peer_up(o->node, &m->peer, now_ms);
+    }
+}
+
+void machine_start(struct sim_node *m)
+{
+    struct sim *s = m->sim;
+    uint64_t now_ms = s->now_us / 1000;
+    bool fresh = !m->disk.journal_started;
+    struct node_config c = {.genesis = s->genesis,
+                            .self = m->key,
+                            .peer = m->peer,
+                            .seed = prng_next(&m->prng),
+                            .verifier = s->verifier,
+                            .db = m->disk.db,
+                            .chain_endpoints = 1,
+                            .view_timeout_ms = 1000,
+                            .status_ms = 500,
+                            .evaluation_slots = 2,
+                            .approve_all = true,
+                            .store_is_whole = !fresh || s->now_us == 0,
+                            .stake_min_rao = 1000000000,
+                            .mempool_ops = 4096,
+                            .mempool_bytes = 16 << 20,
+                            .state_entries_max = 1 << 14,
+                            .state_bytes_max = 8 << 20,
+                            .blob_bytes_max = 1 << 20};
+    c.secret[0] = (uint8_t)m->index;
+    struct world w = world_of(m);
+    m->life++;
+    m->up = true;
+    m->dying = false;
+    m->wake_us = UINT64_MAX;
+    enum err e = node_open(&m->node, &c, &w, now_ms);
+    if (e != ERR_OK) {
+        sim_fail(s, "node %u does not start: %s", m->index, err_name(e));
+        return;
+    }
+    view_init(&m->view, m->node, NULL, now_ms);
+    replay(m);
+    node_start(m->node, now_ms);
+    greet(m);
+}
+
+/* The machine stops at once.  torn: of what was written and not flushed some
+ * bytes reached the disk. */
+void machine_stop(struct sim_node *m, bool torn)
+{
+    struct sim *s = m->sim;
+    struct sim_disk *d = &m->disk;
+    if (torn && d->pending_used > 0) {
+        uint64_t link = d->link;
+        write_frame(d, span_of(d->pending, d->pending_used),
+                    prng_below(&m->prng, JOURNAL_FRAME_HEAD + d->pending_used));
+        d->link = link;
+    }
+    d->pending_used = 0;
+    chain_hang_up(m);
+    node_close(m->node);
+    m->node = NULL;
+    m->up = m->dying = false;
+    m->crash_in = 0;
+    m->life++;
+    db_mem_crash(d->db);
+    for (uint32_t i = 0; i < s->count; i++)
+        if (s->nodes[i].node != NULL)
+            node_on_peer_down(s->nodes[i].node, &m->peer, s->now_us / 1000);
+    s->result->crashes++;
+}
+
+/* The disk is gone; the signer and its guard are on another one. */
+void machine_wipe(struct sim_node *m)
+{
+    db_close(m->disk.db);
+    enum err e = db_mem_open(&m->disk.db, DB_BYTES);
+    assert(e == ERR_OK);
+    m->disk.size = 0;
+    m->disk.journal_started = false;
+    checks_wiped(m->sim, m);
+}
+
+void machine_close(struct sim_node *m)
+{
+    node_close(m->node);
+    db_close(m->disk.db);
+    free(m->disk.journal);
+    free(m->disk.pending);
+    sim_drop(&m->disk.guard);
+    sr25519_close(m->pair);
+}
+
+/* --- events */
+
+static void print_trace(struct sim_node *m)
+{
+    struct trace *t = node_trace(m->node);
+    for (uint32_t i = 0; i < t->count; i++) {
+        checks_heard(m->sim, m, &t->events[i]);
+        if (!m->sim->config.verbose)
+            continue;
+        char line[LOGLINE_SIZE];
+        size_t len = logline_write(&t->events[i], m->sim->now_us / 1000, LOGLINE_TEXT, line);
+        fprintf(stderr, "n%u %.*s\n", m->index, (int)len - 11, line + 11);
+    }
+    t->count = 0;
+}
+
+/* After whatever happened to it: its turn, and when it wants to be woken. */
+void machine_after(struct sim_node *m)
+{
+    struct sim *s = m->sim;
+    if (m->node == NULL)
+        return;
+    node_turn(m->node, s->now_us / 1000);
+    print_trace(m);
+    if (m->dying) {
+        machine_stop(m, (s->faults & SIM_TORN) != 0);
+        sim_at(s, 1000000 + prng_below(&s->prng, 8000000),
+               (struct sim_event){.kind = EV_RESTART, .node = m->index, .life = m->life},
+               (struct span){0});
+        return;
+    }
+    if (node_fatal(m->node) != NULL)
+        sim_fail(s, "node %u stopped: %s", m->index, node_fatal(m->node));
+    uint64_t wake_us = max_u64(node_wake_at(m->node) * 1000, s->now_us + 1);
+    if (wake_us < m->wake_us) {
+        m->wake_us = wake_us;
+        sim_at(s, wake_us - s->now_us,
+               (struct sim_event){.kind = EV_WAKE, .node = m->index, .life = m->life,
+                                  .number = wake_us},
+               (struct span){0});
+    }
+}
+
+static void evaluated(struct sim_node *m, const struct sim_event *ev)
+{
+    uint8_t memory[8192];
+    struct span answer = sim_evaluate(m, ev->number, ev->bytes, (struct room){memory, sizeof memory});
+    node_on_evaluated(m->node, ev->number, answer, m->sim->now_us / 1000);
+}
+
+void machine_event(struct sim_node *m, struct sim_event *ev)
+{
+    struct sim *s = m->sim;
+    uint64_t now_ms = s->now_us / 1000;
+    struct peer_id from = s->nodes[ev->from % s->count].peer;
+    if (m->node == NULL || ev->life != m->life)
+        return;
+    if (m->paused) { /* Stopped by its kernel: everything waits. */
+        sim_at(s, 50000, *ev, ev->bytes);
+        return;
+    }
+    switch (ev->kind) {
+    case EV_WAKE:
+        m->wake_us = ev->number == m->wake_us ? UINT64_MAX : m->wake_us;
+        break;
+    case EV_FRAME:
+        node_on_frame(m->node, &from, ev->protocol, ev->bytes, now_ms);
+        break;
+    case EV_GOSSIP:
+        node_on_gossip(m->node, ev->number, &from, ev->bytes, now_ms);
+        break;
+    case EV_FLUSHED:
+        flushed(m, ev->from);
+        node_on_flushed(m->node, ev->number, now_ms);
+        break;
+    case EV_SIGNED:
+        node_on_signed(m->node, ev->bytes, now_ms);
+        break;
+    case EV_EVALUATED:
+        evaluated(m, ev);
+        break;
+    case EV_CHAIN_UP:
+        node_on_chain_up(m->node, now_ms);
+        break;
+    case EV_CHAIN_TEXT:
+        node_on_chain_text(m->node, ev->bytes, now_ms);
+        break;
+    case EV_CHAIN_REQUEST:
+    case EV_BLOCK:
+    case EV_CLIENT:
+    case EV_CRASH:
+    case EV_RESTART:
+    case EV_PARTITION:
+    case EV_HEAL:
+    case EV_RESUME:
+        break; /* Not a machine's own. */
+    }
+    machine_after(m);
+}

@@ -1,0 +1,138 @@
+/* Simulated keys: a signature is a hash over key and message, made and checked
+ * in a microsecond, so that thousands of virtual seconds fit into one.  What
+ * bounds a Byzantine node is that it signs only by its own key (byzantine.c).
+ *
+ * The guard is the rule of src/signer: one statement a place, kept through
+ * crashes; written again here, so that it also checks the core's promise. */
+#include "sim.h"
+
+#include <stdlib.h>
+
+#include "chain/extrinsic.h"
+#include "check.h"
+#include "codec/wr.h"
+#include "crypto/hash.h"
+#include "crypto/sr25519.h"
+#include "signer_msg.h"
+
+void sim_sign(const struct hotkey *key, struct span message, struct signature *out)
+{
+    struct hasher h;
+    hasher_open(&h, "PLTFSIMS");
+    hasher_add(&h, hotkey_span(key));
+    hasher_add(&h, message);
+    struct hash half = hasher_close(&h);
+    memcpy(out->bytes, half.bytes, HASH_SIZE);
+    memcpy(out->bytes + HASH_SIZE, half.bytes, HASH_SIZE);
+}
+
+bool sim_verify(void *ctx, const struct hotkey *key, struct span message,
+                const struct signature *signature)
+{
+    (void)ctx;
+    struct signature want;
+    sim_sign(key, message, &want);
+    return memcmp(want.bytes, signature->bytes, SIGNATURE_SIZE) == 0;
+}
+
+/* The guard: every statement signed, as (epoch, view, seq, type, digest, aux). */
+static bool guard_allows(struct sim_node *m, const struct bft_statement *st)
+{
+    uint8_t memory[BFT_STATEMENT_SIZE_MAX];
+    struct span new = bft_statement_encode(st, (struct room){memory, sizeof memory});
+    struct span *guard = &m->disk.guard;
+    for (size_t at = 0; at < guard->len; at += new.len) {
+        struct bft_statement old;
+        enum err e = bft_statement_decode(span_of(guard->ptr + at, new.len), NULL, &old);
+        assert(e == ERR_OK);
+        if (old.epoch == st->epoch && old.view == st->view && old.seq == st->seq &&
+            old.type == st->type)
+            return hash_equal(&old.digest, &st->digest) && hash_equal(&old.aux, &st->aux);
+    }
+    uint8_t *more = realloc((void *)(uintptr_t)guard->ptr, guard->len + new.len);
+    assert(more != NULL);
+    memcpy(more + guard->len, new.ptr, new.len);
+    *guard = span_of(more, guard->len + new.len);
+    return true;
+}
+
+static void sign_tagged(struct sim_node *m, const char *tag, struct span body, struct signature *out)
+{
+    uint8_t *bytes = malloc(8 + body.len);
+    assert(bytes != NULL);
+    memcpy(bytes, tag, 8);
+    memcpy(bytes + 8, body.ptr, body.len);
+    sim_sign(&m->key, span_of(bytes, 8 + body.len), out);
+    free(bytes);
+}
+
+static void sign_binding(struct sim_node *m, const struct peer_binding *b, struct signature *out)
+{
+    uint8_t memory[512];
+    sign_tagged(m, "PLTFBIND", peer_binding_encode(b, (struct room){memory, sizeof memory}), out);
+}
+
+static void sign_op(struct sim_node *m, const struct op_content *content, struct signature *out)
+{
+    size_t size = OP_CONTENT_SIZE_MAX + 16;
+    uint8_t *memory = malloc(size);
+    struct span bytes;
+    assert(memory != NULL);
+    op_signing_bytes(content, (struct room){memory, size}, &bytes);
+    sim_sign(&m->key, bytes, out);
+    free(memory);
+}
+
+/* The chain checks real signatures. */
+static void sign_extrinsic(struct sim_node *m, const struct signer_extrinsic *x,
+                           struct signature *out)
+{
+    uint8_t memory[65536 + 512], entropy[SR25519_ENTROPY_SIZE];
+    struct wr w = wr_init((struct room){memory, sizeof memory});
+    wr_raw(&w, x->call);
+    wr_raw(&w, x->extra);
+    wr_raw(&w, x->implicit);
+    struct span message = wr_done(&w);
+    struct hash digest = hash_blake2b(message);
+    prng_fill(&m->prng, (struct room){entropy, sizeof entropy});
+    sr25519_sign(m->pair, message.len > 256 ? hash_span(&digest) : message, entropy, out);
+}
+
+void sim_signer(struct sim_node *m, struct span bytes)
+{
+    struct arena arena = {0};
+    struct signer_request request;
+    enum err e = arena_open(&arena, 1 << 20);
+    assert(e == ERR_OK);
+    e = signer_request_decode(bytes, &arena, &request);
+    assert(e == ERR_OK);
+    struct signer_reply reply = {.token = request.token, .verdict = SIGNER_VERDICT_SIGNED};
+    switch (request.body.tag) {
+    case SIGNER_REQUEST_BODY_BFT: {
+        uint8_t statement[BFT_STATEMENT_SIZE];
+        const struct signer_bft *b = &request.body.bft;
+        if (!m->byzantine && !guard_allows(m, &b->statement)) {
+            sim_fail(m->sim, "node %u asks for a second statement in one place", m->index);
+            reply.verdict = SIGNER_VERDICT_REFUSED_CONFLICT;
+            break;
+        }
+        bft_statement_bytes(&b->statement, &b->network, &b->valset, statement);
+        sim_sign(&m->key, span_of(statement, sizeof statement), &reply.signature);
+        break;
+    }
+    case SIGNER_REQUEST_BODY_OP:
+        sign_op(m, &request.body.op.content, &reply.signature);
+        break;
+    case SIGNER_REQUEST_BODY_BINDING:
+        sign_binding(m, &request.body.binding, &reply.signature);
+        break;
+    case SIGNER_REQUEST_BODY_EXTRINSIC:
+        sign_extrinsic(m, &request.body.extrinsic, &reply.signature);
+        break;
+    }
+    arena_close(&arena);
+    uint8_t out[SIGNER_REPLY_SIZE_MAX];
+    struct span answer = signer_reply_encode(&reply, (struct room){out, sizeof out});
+    sim_at(m->sim, 60 + prng_below(&m->prng, 300) + m->slow_us,
+           (struct sim_event){.kind = EV_SIGNED, .node = m->index, .life = m->life}, answer);
+}
