@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "cmd/devchain_rpc.h"
 #include "crypto/sr25519.h"
 #include "epoch/epoch.h"

@@ -128,6 +128,7 @@ struct sim {
     uint32_t faults, loss, duplicate;   /* rates in a thousand */
     uint64_t delay_us, jitter_us;
     bool chaos, done;
+    uint64_t healed_us;
     struct span genesis;                /* encoded */
     struct hash network;
     struct sim_chain *chain;

@@ -44,6 +44,7 @@ struct devchain_config {
     uint64_t version_key;
     bool commit_reveal;
     uint32_t finality_lag; /* blocks between the head and the finalized one */
+    bool volatile_store;   /* nothing is flushed: for the simulator */
 };
 
 void devchain_config_default(struct devchain_config *c);

@@ -45,7 +45,7 @@ static bool begins_with(struct span s, struct span prefix)
     return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.ptr, prefix.ptr, prefix.len) == 0);
 }
 
-enum err devdb_open(struct devdb *db, const char *dir)
+enum err devdb_open(struct devdb *db, const char *dir, bool volatile_store)
 {
     *db = (struct devdb){0};
     int rc = mdb_env_create(&db->env);
@@ -54,7 +54,7 @@ enum err devdb_open(struct devdb *db, const char *dir)
     if (rc == 0)
         rc = mdb_env_set_mapsize(db->env, (size_t)DEVDB_MAP_SIZE_GIB << 30);
     if (rc == 0)
-        rc = mdb_env_open(db->env, dir, MDB_NOTLS, 0600);
+        rc = mdb_env_open(db->env, dir, MDB_NOTLS | (volatile_store ? MDB_NOSYNC : 0), 0600);
     MDB_txn *txn = NULL;
     if (rc == 0)
         rc = mdb_txn_begin(db->env, NULL, 0, &txn);

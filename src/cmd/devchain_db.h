@@ -23,8 +23,8 @@ struct devdb {
     unsigned state, blocks, hashes, meta;
 };
 
-/* devdb_open: dir exists.  ERR_IO. */
-enum err devdb_open(struct devdb *db, const char *dir);
+/* devdb_open: dir exists; volatile_store: DB-2 does not hold.  ERR_IO. */
+enum err devdb_open(struct devdb *db, const char *dir, bool volatile_store);
 void devdb_close(struct devdb *db); /* A zeroed one is fine. */
 
 enum err devdb_begin(struct devdb *db, bool write);

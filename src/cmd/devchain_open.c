@@ -121,7 +121,7 @@ static enum err resume(struct devchain *d)
 
 static enum err open_store(struct devchain *d)
 {
-    enum err e = devdb_open(&d->db, d->config.dir);
+    enum err e = devdb_open(&d->db, d->config.dir, d->config.volatile_store);
     if (e == ERR_OK)
         e = devdb_begin(&d->db, false);
     if (e != ERR_OK)

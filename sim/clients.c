@@ -1,0 +1,271 @@
+/* The owner of a challenge and its miners, and what evaluations come to. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "check.h"
+#include "crypto/hash.h"
+#include "crypto/sr25519.h"
+#include "sandbox/sandbox.h"
+
+enum { MINERS = 8, AGAIN_MS = 3000, PERIOD_MS = 250 };
+
+struct client_op {
+    struct hash id;
+    struct span bytes;
+    bool decided;
+    enum reject reject;
+    uint64_t sent_ms;
+    bool is_submission;
+    uint32_t miner;
+};
+
+struct clients {
+    struct hotkey owner, miners[MINERS];
+    uint64_t nonces[1 + MINERS];
+    struct client_op ops[SIM_OPS_MAX];
+    uint32_t count, submitted;
+    bool registered, activated;
+    struct hash challenge, module;
+    struct span blobs[SIM_OPS_MAX];
+    struct arena scratch;
+};
+
+/* --- evaluations */
+
+struct span sim_evaluate(struct sim_node *m, uint64_t token, struct span bytes, struct room out)
+{
+    struct arena arena = {0};
+    struct sandbox_job job;
+    enum err e = arena_open(&arena, 1 << 20);
+    assert(e == ERR_OK);
+    e = sandbox_job_decode(bytes, &arena, &job);
+    assert(e == ERR_OK);
+    struct sim *s = m->sim;
+    struct span answer = {0};
+    if (!(s->chaos && (s->faults & SIM_INFRA) && prng_chance(&m->prng, 1, 4))) {
+        struct hash output = hash_tagged("SIMEVALU", job.input);
+        struct sandbox_answer a = {.tag = SANDBOX_ANSWER_RESULT,
+                                   .result = {.token = token,
+                                              .outcome = output.bytes[0] < 32 ? OUTCOME_TRAP : OUTCOME_OK,
+                                              .gas = 1000 + output.bytes[1],
+                                              .output = hash_span(&output),
+                                              .transcript = output}};
+        if (a.result.outcome == OUTCOME_OK) {
+            a.result.valid = true;
+            a.result.score = (uint64_t)output.bytes[2] * 39;
+        }
+        answer = sandbox_answer_encode(&a, out);
+    }
+    arena_close(&arena);
+    return answer;
+}
+
+/* --- operations */
+
+static struct sim_node *any_node(struct sim *s)
+{
+    for (uint32_t tries = 0; tries < 16; tries++) {
+        struct sim_node *m = &s->nodes[prng_below(&s->prng, s->count)];
+        if (m->node != NULL && !m->paused && !m->byzantine)
+            return m;
+    }
+    return NULL;
+}
+
+static struct client_op *sign(struct sim *s, struct sim_node *m, const struct hotkey *key,
+                              uint64_t *nonce, const struct op_body *body)
+{
+    struct clients *c = s->clients;
+    assert(c->count < SIM_OPS_MAX);
+    struct op op = {.content = {.network = s->network,
+                                .epoch = ledger_epoch(node_ledger(m->node)),
+                                .nonce = (*nonce)++,
+                                .signer = *key,
+                                .body = *body}};
+    size_t mark = arena_mark(&c->scratch), size = 256 << 10;
+    struct room room = {arena_alloc(&c->scratch, size), size};
+    struct span bytes;
+    op_signing_bytes(&op.content, room, &bytes);
+    sim_sign(key, bytes, &op.signature);
+    bytes = op_encode(&op, room);
+    struct client_op *o = &c->ops[c->count++];
+    *o = (struct client_op){.bytes = sim_keep(bytes), .id = op_id(bytes)};
+    arena_reset(&c->scratch, mark);
+    return o;
+}
+
+static void hand_in(struct sim *s, struct sim_node *m, struct client_op *o)
+{
+    enum reject why;
+    o->sent_ms = s->now_us / 1000;
+    err_ignore(node_submit_op(m->node, o->bytes, &why, o->sent_ms)); /* Asked again until decided. */
+    machine_after(m);
+}
+
+static void give_blob(struct sim_node *m, struct span bytes, struct hash *name)
+{
+    enum err e = node_put_blob(m->node, bytes, name);
+    assert(e == ERR_OK);
+}
+
+static void register_challenge(struct sim *s, struct sim_node *m)
+{
+    struct clients *c = s->clients;
+    struct span module = SPAN_LITERAL("a module that the simulator does not look into");
+    for (uint32_t i = 0; i < s->count; i++)
+        if (s->nodes[i].node != NULL && i % 2 == 0)
+            give_blob(&s->nodes[i], module, &c->module);
+    struct op_body body = {.tag = OP_BODY_CHALLENGE_REGISTER,
+                           .challenge_register = {.name = SPAN_LITERAL("simulated"),
+                                                  .version = SPAN_LITERAL("1"),
+                                                  .module = c->module,
+                                                  .module_size = (uint32_t)module.len,
+                                                  .policy = sandbox_policy_default(),
+                                                  .share = 10000}};
+    c->challenge = challenge_id(&body.challenge_register, &c->scratch);
+    hand_in(s, m, sign(s, m, &c->owner, &c->nonces[0], &body));
+    c->registered = true;
+}
+
+static bool is_phase(struct sim *s, struct sim_node *m, enum challenge_phase phase)
+{
+    struct state_challenge state;
+    size_t mark = arena_mark(&s->clients->scratch);
+    bool is = ledger_challenge(node_ledger(m->node), &s->clients->challenge, &s->clients->scratch,
+                               &state) &&
+              state.phase == phase;
+    arena_reset(&s->clients->scratch, mark);
+    return is;
+}
+
+static void activate(struct sim *s, struct sim_node *m)
+{
+    struct clients *c = s->clients;
+    struct op_body body = {.tag = OP_BODY_CHALLENGE_ACTIVATE,
+                           .challenge_activate = {.challenge = c->challenge,
+                                                  .height = ledger_slot(node_ledger(m->node)) + 2}};
+    hand_in(s, m, sign(s, m, &c->owner, &c->nonces[0], &body));
+    c->activated = true;
+}
+
+static void submit(struct sim *s, struct sim_node *m)
+{
+    struct clients *c = s->clients;
+    char text[64];
+    uint32_t miner = (uint32_t)prng_below(&s->prng, MINERS);
+    int len = snprintf(text, sizeof text, "submission %u of miner %u", c->submitted, miner);
+    struct op_body body = {.tag = OP_BODY_SUBMISSION,
+                           .submission = {.challenge = c->challenge, .size = (uint32_t)len}};
+    c->blobs[c->count] = sim_keep(span_of(text, (size_t)len));
+    give_blob(m, c->blobs[c->count], &body.submission.blob);
+    struct client_op *o = sign(s, m, &c->miners[miner], &c->nonces[1 + miner], &body);
+    o->is_submission = true;
+    o->miner = miner;
+    hand_in(s, m, o);
+    c->submitted++;
+}
+
+/* Asks every node what became of it; hands it in again while nobody knows. */
+static void follow(struct sim *s, uint32_t at)
+{
+    struct clients *c = s->clients;
+    struct client_op *o = &c->ops[at];
+    uint64_t seq;
+    for (uint32_t i = 0; i < s->count && !o->decided; i++)
+        if (s->nodes[i].node != NULL &&
+            ledger_fate(node_ledger(s->nodes[i].node), &o->id, &o->reject, &seq))
+            o->decided = true;
+    if (o->decided || s->now_us / 1000 < o->sent_ms + AGAIN_MS)
+        return;
+    struct sim_node *m = any_node(s);
+    if (m == NULL)
+        return;
+    if (c->blobs[at].len > 0) {
+        struct hash name;
+        give_blob(m, c->blobs[at], &name);
+    }
+    hand_in(s, m, o);
+}
+
+void clients_event(struct sim *s)
+{
+    struct clients *c = s->clients;
+    sim_at(s, PERIOD_MS * 1000, (struct sim_event){.kind = EV_CLIENT}, (struct span){0});
+    struct sim_node *m = any_node(s);
+    if (m == NULL)
+        return;
+    arena_reset(&c->scratch, 0);
+    for (uint32_t i = 0; i < c->count; i++)
+        if (!c->ops[i].decided)
+            follow(s, i);
+    if (m->node == NULL)
+        return;
+    if (!c->registered && s->now_us > 1000000)
+        register_challenge(s, m);
+    else if (!c->activated && c->registered && is_phase(s, m, CHALLENGE_PHASE_APPROVED))
+        activate(s, m);
+    else if (c->activated && c->submitted < s->config.submissions &&
+             is_phase(s, m, CHALLENGE_PHASE_ACTIVE) && prng_chance(&s->prng, 1, 2))
+        submit(s, m);
+}
+
+/* Everything handed in is decided, and every submission that took effect is
+ * final or given up by the ledger's own rule. */
+bool clients_satisfied(struct sim *s)
+{
+    struct clients *c = s->clients;
+    if (c->submitted < s->config.submissions)
+        return false;
+    for (uint32_t i = 0; i < c->count; i++) {
+        struct client_op *o = &c->ops[i];
+        if (!o->decided)
+            return false;
+        for (uint32_t k = 0; k < s->count && o->is_submission && o->reject == REJECT_NONE; k++) {
+            struct sim_node *m = &s->nodes[k];
+            struct state_submission sub;
+            if (m->node == NULL || m->byzantine)
+                continue;
+            size_t mark = arena_mark(&c->scratch);
+            bool closed = ledger_submission(node_ledger(m->node), &o->id, &c->scratch, &sub) &&
+                          (sub.phase == SUBMISSION_PHASE_FINAL ||
+                           sub.phase == SUBMISSION_PHASE_UNRESOLVED);
+            arena_reset(&c->scratch, mark);
+            if (!closed)
+                return false;
+        }
+    }
+    return true;
+}
+
+void clients_begin(struct sim *s)
+{
+    struct clients *c = calloc(1, sizeof *c);
+    assert(c != NULL);
+    enum err e = arena_open(&c->scratch, 8 << 20);
+    assert(e == ERR_OK);
+    struct sr25519_keypair *k = chain_key("owner", UINT32_MAX);
+    c->owner = *sr25519_public(k);
+    sr25519_close(k);
+    for (uint32_t i = 0; i < MINERS; i++) {
+        k = chain_key("miner", i);
+        c->miners[i] = *sr25519_public(k);
+        sr25519_close(k);
+    }
+    for (uint32_t i = 0; i <= MINERS; i++)
+        c->nonces[i] = 1;
+    s->clients = c;
+    sim_at(s, PERIOD_MS * 1000, (struct sim_event){.kind = EV_CLIENT}, (struct span){0});
+}
+
+void clients_end(struct sim *s)
+{
+    struct clients *c = s->clients;
+    if (c == NULL)
+        return;
+    for (uint32_t i = 0; i < c->count; i++)
+        sim_drop(&c->ops[i].bytes);
+    for (uint32_t i = 0; i < SIM_OPS_MAX; i++)
+        sim_drop(&c->blobs[i]);
+    arena_close(&c->scratch);
+    free(c);
+}

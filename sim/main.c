@@ -1,0 +1,111 @@
+/* platform-sim: runs seeds and says what broke, with the line that repeats it. */
+#include <getopt.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "sim.h"
+
+static const char usage[] =
+    "usage: platform-sim [--seeds N] [--seed S] [--quiet-network] [--verbose]\n"
+    "\n"
+    "  --seeds N          run N seeds, from --first on (default 20)\n"
+    "  --first S          the first seed (default 1)\n"
+    "  --seed S           run this seed alone\n"
+    "  --nodes N          4 to 7 validators (default: drawn)\n"
+    "  --idle MS          no faults and no clients, for MS of virtual time\n"
+    "  --quiet-network    no faults\n"
+    "  --faults N         only these (sum of enum sim_fault)\n"
+    "  --verbose          tell every event of every node\n";
+
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+enum { OPT_SEEDS = 1, OPT_FIRST, OPT_SEED, OPT_NODES, OPT_IDLE, OPT_QUIET, OPT_FAULTS, OPT_VERBOSE, OPT_HELP };
+
+static const struct option options[] = {
+    {"seeds", required_argument, NULL, OPT_SEEDS},   {"first", required_argument, NULL, OPT_FIRST},
+    {"seed", required_argument, NULL, OPT_SEED},     {"nodes", required_argument, NULL, OPT_NODES},
+    {"idle", required_argument, NULL, OPT_IDLE},     {"quiet-network", no_argument, NULL, OPT_QUIET},
+    {"faults", required_argument, NULL, OPT_FAULTS}, {"verbose", no_argument, NULL, OPT_VERBOSE},
+    {"help", no_argument, NULL, OPT_HELP},           {0}};
+
+struct plan {
+    uint64_t first, count;
+    struct sim_config config;
+    bool one;
+};
+
+static int read_options(int argc, char **argv, struct plan *p)
+{
+    const char *tmp = getenv("TMPDIR");
+    *p = (struct plan){.first = 1, .count = 20,
+                       .config = {.faults = 0xfff, .choose_faults = true, .submissions = 12,
+                                  .block_ms = 1000, .scratch_dir = tmp != NULL ? tmp : "/tmp"}};
+    for (int o = getopt_long(argc, argv, "", options, NULL); o != -1;
+         o = getopt_long(argc, argv, "", options, NULL)) {
+        uint64_t number = optarg != NULL ? strtoull(optarg, NULL, 0) : 0;
+        switch (o) {
+        case OPT_SEEDS: p->count = number; break;
+        case OPT_FIRST: p->first = number; break;
+        case OPT_SEED: p->first = number; p->count = 1; p->one = true; break;
+        case OPT_NODES: p->config.nodes = (uint32_t)number; break;
+        case OPT_IDLE: p->config.faults = 0; p->config.submissions = 0; p->config.chaos_ms = number; break;
+        case OPT_QUIET: p->config.faults = 0; break;
+        case OPT_FAULTS: p->config.faults = (uint32_t)number; p->config.choose_faults = false; break;
+        case OPT_VERBOSE: p->config.verbose = true; break;
+        case OPT_HELP: fputs(usage, stdout); return 1;
+        default: fputs(usage, stderr); return 2;
+        }
+    }
+    return 0;
+}
+
+static void print_one(const struct sim_config *c, const struct sim_result *r)
+{
+    printf("seed %llu %s trace %016llx nodes %u faults %03x: %llu events, %llu virtual s, "
+           "%llu slots, %llu checkpoints, %llu epochs, %llu finals, %llu crashes, %llu view changes, "
+           "%llu evidence\n",
+           (unsigned long long)c->seed, r->ok ? "ok" : "FAILED", (unsigned long long)r->trace,
+           r->nodes, r->faults, (unsigned long long)r->events,
+           (unsigned long long)r->virtual_ms / 1000, (unsigned long long)r->decided,
+           (unsigned long long)r->checkpoints, (unsigned long long)r->epochs,
+           (unsigned long long)r->finals, (unsigned long long)r->crashes,
+           (unsigned long long)r->view_changes, (unsigned long long)r->evidence);
+    if (!r->ok)
+        printf("  %s\n  repeat: ./run sim --seed %llu\n", r->violation, (unsigned long long)c->seed);
+    fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+    struct plan p;
+    int stop = read_options(argc, argv, &p);
+    if (stop != 0)
+        return stop - 1;
+    if (sodium_init() < 0)
+        return 1;
+    uint64_t failed = 0, events = 0, virtual_ms = 0;
+    double began = seconds();
+    for (uint64_t i = 0; i < p.count; i++) {
+        struct sim_result r;
+        p.config.seed = p.first + i;
+        sim_run(&p.config, &r);
+        failed += !r.ok;
+        events += r.events;
+        virtual_ms += r.virtual_ms;
+        if (p.one || !r.ok || p.count <= 50 || (i + 1) % 50 == 0)
+            print_one(&p.config, &r);
+    }
+    double took = seconds() - began;
+    printf("%.0f events/s, %.0f virtual seconds per second\n", (double)events / took,
+           (double)virtual_ms / 1000 / took);
+    printf("%llu passed, %llu failed\n", (unsigned long long)(p.count - failed),
+           (unsigned long long)failed);
+    return failed == 0 ? 0 : 1;
+}

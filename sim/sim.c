@@ -1,0 +1,229 @@
+#include "sim.h"
+
+#include <stdlib.h>
+
+#include "check.h"
+
+enum { HEALED_MS = 180000, PAUSE_MS = 4000 };
+
+static void draw(struct sim *s)
+{
+    const struct sim_config *c = &s->config;
+    s->count = c->nodes != 0 ? c->nodes
+                             : (prng_chance(&s->prng, 7, 10) ? 4 : 4 + (uint32_t)prng_below(&s->prng, 4));
+    s->faults = c->faults;
+    for (uint32_t f = 1; c->choose_faults && f <= SIM_SLOW_DISK; f <<= 1)
+        if (prng_chance(&s->prng, 1, 2))
+            s->faults &= ~f;
+    s->loss = (uint32_t)prng_below(&s->prng, 200);
+    s->duplicate = (uint32_t)prng_below(&s->prng, 300);
+    s->delay_us = 100 + prng_below(&s->prng, 20000);
+    s->jitter_us = prng_below(&s->prng, 30000);
+    if (c->chaos_ms == 0)
+        s->config.chaos_ms = 20000 + prng_below(&s->prng, 60000);
+    s->result->nodes = s->count;
+    s->result->faults = s->faults;
+}
+
+static void later(struct sim *s, uint64_t from_ms, uint64_t within_ms, enum sim_event_kind kind,
+                  uint32_t node)
+{
+    sim_at(s, (from_ms + prng_below(&s->prng, within_ms + 1)) * 1000,
+           (struct sim_event){.kind = kind, .node = node}, (struct span){0});
+}
+
+static void plan(struct sim *s)
+{
+    uint64_t chaos = s->config.chaos_ms;
+    if (s->faults & (SIM_CRASH | SIM_WIPE | SIM_PAUSE))
+        for (uint64_t at = 3000; at < chaos; at += 2000 + prng_below(&s->prng, 12000))
+            later(s, at, 1000, EV_CRASH, (uint32_t)prng_below(&s->prng, s->count));
+    if (s->faults & SIM_PARTITION)
+        for (uint64_t at = 2000; at < chaos; at += 3000 + prng_below(&s->prng, 15000))
+            later(s, at, 1000, EV_PARTITION, 0);
+    later(s, chaos, 0, EV_HEAL, 0);
+}
+
+/* --- faults */
+
+static uint32_t up_count(const struct sim *s)
+{
+    uint32_t up = 0;
+    for (uint32_t i = 0; i < s->count; i++)
+        up += s->nodes[i].node != NULL && !s->nodes[i].paused;
+    return up;
+}
+
+static void resume_later(struct sim *s, struct sim_node *m)
+{
+    m->paused = true;
+    sim_at(s, prng_below(&s->prng, PAUSE_MS * 1000) + 1000,
+           (struct sim_event){.kind = EV_RESUME, .node = m->index}, (struct span){0});
+}
+
+static void crash(struct sim *s, uint32_t index)
+{
+    struct sim_node *m = &s->nodes[index];
+    if (!s->chaos || m->node == NULL || m->paused || up_count(s) + 1 < s->count)
+        return;
+    uint64_t kind = prng_below(&s->prng, 3);
+    if (kind == 0 && (s->faults & SIM_PAUSE)) {
+        resume_later(s, m);
+    } else if (kind == 1 && (s->faults & SIM_WIPE) && ledger_epoch(node_ledger(m->node)) > 0) {
+        machine_stop(m, false);
+        machine_wipe(m);
+        sim_at(s, 2000000, (struct sim_event){.kind = EV_RESTART, .node = index, .life = m->life},
+               (struct span){0});
+    } else if (s->faults & SIM_CRASH) {
+        m->crash_in = 1 + (uint32_t)prng_below(&s->prng, 60); /* Between any two effects. */
+    }
+}
+
+static void partition(struct sim *s)
+{
+    if (!s->chaos)
+        return;
+    bool whole = prng_chance(&s->prng, 1, 3);
+    for (uint32_t i = 0; i < s->count; i++)
+        s->nodes[i].group = whole ? 0 : (uint32_t)prng_below(&s->prng, 2);
+    if (s->faults & SIM_CHAIN)
+        chain_silence(s, prng_chance(&s->prng, 1, 4));
+}
+
+/* All that was broken works again, for good; links come up anew. */
+static void heal(struct sim *s)
+{
+    s->chaos = false;
+    chain_silence(s, false);
+    for (uint32_t i = 0; i < s->count; i++) {
+        struct sim_node *m = &s->nodes[i];
+        m->group = 0;
+        m->crash_in = 0;
+        m->paused = false;
+        m->slow_us = 0;
+    }
+    for (uint32_t i = 0; i < s->count; i++)
+        for (uint32_t k = 0; k < s->count; k++)
+            if (i != k && s->nodes[i].node != NULL && s->nodes[k].node != NULL)
+                node_on_peer_up(s->nodes[i].node, &s->nodes[k].peer, s->now_us / 1000);
+    s->healed_us = s->now_us;
+}
+
+static void restart(struct sim *s, const struct sim_event *ev)
+{
+    struct sim_node *m = &s->nodes[ev->node];
+    if (m->node != NULL || m->life != ev->life)
+        return;
+    machine_start(m);
+    machine_after(m);
+}
+
+/* --- the run */
+
+static void handle(struct sim *s, struct sim_event *ev)
+{
+    sim_trace(s, (uint64_t)ev->kind, ev->node, ev->bytes);
+    switch (ev->kind) {
+    case EV_CHAIN_REQUEST:
+    case EV_BLOCK:
+        chain_event(s, ev);
+        break;
+    case EV_CLIENT:
+        clients_event(s);
+        break;
+    case EV_CRASH:
+        crash(s, ev->node);
+        break;
+    case EV_RESTART:
+        restart(s, ev);
+        break;
+    case EV_PARTITION:
+        partition(s);
+        break;
+    case EV_HEAL:
+        heal(s);
+        break;
+    case EV_RESUME:
+        s->nodes[ev->node].paused = false;
+        break;
+    case EV_WAKE:
+    case EV_FRAME:
+    case EV_GOSSIP:
+    case EV_FLUSHED:
+    case EV_SIGNED:
+    case EV_EVALUATED:
+    case EV_CHAIN_UP:
+    case EV_CHAIN_TEXT:
+        machine_event(&s->nodes[ev->node], ev);
+        break;
+    }
+    sim_drop(&ev->bytes);
+}
+
+static void begin(struct sim *s)
+{
+    s->chaos = true;
+    s->verifier = (struct verifier){sim_verify, NULL};
+    checks_begin(s);
+    for (uint32_t i = 0; i < s->count; i++)
+        machine_init(s, i);
+    if (!chain_begin(s)) {
+        sim_fail(s, "the development chain does not start");
+        return;
+    }
+    if (s->faults & SIM_EQUIVOCATE)
+        s->nodes[prng_below(&s->prng, s->count)].byzantine = true;
+    for (uint32_t i = 0; i < s->count; i++)
+        if ((s->faults & SIM_SLOW_DISK) && prng_chance(&s->prng, 1, 3))
+            s->nodes[i].slow_us = prng_below(&s->prng, 20000);
+    for (uint32_t i = 0; i < s->count; i++) {
+        machine_start(&s->nodes[i]);
+        machine_after(&s->nodes[i]);
+    }
+    clients_begin(s);
+    plan(s);
+}
+
+static void end(struct sim *s)
+{
+    struct sim_event ev;
+    if (s->result->violation[0] == '\0')
+        checks_finally(s);
+    s->result->ok = s->result->violation[0] == '\0';
+    s->result->virtual_ms = s->now_us / 1000;
+    s->result->trace = s->trace;
+    for (uint32_t i = 0; i < s->count; i++)
+        machine_close(&s->nodes[i]);
+    while (sim_next(s, &ev))
+        sim_drop(&ev.bytes);
+    clients_end(s);
+    chain_end(s);
+    checks_end(s);
+    free(s->heap);
+    free(s);
+}
+
+void sim_run(const struct sim_config *c, struct sim_result *r)
+{
+    struct sim *s = calloc(1, sizeof *s);
+    struct sim_event ev;
+    assert(s != NULL);
+    *r = (struct sim_result){0};
+    s->config = *c;
+    s->result = r;
+    s->healed_us = UINT64_MAX;
+    prng_init(&s->prng, c->seed);
+    draw(s);
+    begin(s);
+    while (!s->done && sim_next(s, &ev)) {
+        handle(s, &ev);
+        r->events++;
+        if (s->healed_us == UINT64_MAX)
+            continue;
+        if (clients_satisfied(s) && s->now_us > s->healed_us + 30000000)
+            s->done = true;
+        else if (s->now_us > s->healed_us + HEALED_MS * 1000ull)
+            sim_fail(s, "%u s after healing, something is still not decided", HEALED_MS / 1000);
+    }
+    end(s);
+}
