@@ -6,6 +6,7 @@
 #include "check.h"
 #include "cmd/logline.h"
 #include "codec/wr.h"
+#include "crypto/sr25519.h"
 
 enum { DB_BYTES = 512 << 20 };
 
