@@ -263,7 +263,9 @@ static void replay(struct sim_node *m)
     struct span record;
     if (!d->journal_started) {
         grow(&d->journal, &d->room, JOURNAL_HEADER_SIZE);
-        d->link = journal_header(1, &m->sim->network, d->journal);
+        uint8_t salt[JOURNAL_SALT_SIZE];
+        prng_fill(&m->prng, (struct room){salt, sizeof salt});
+        d->link = journal_header(1, &m->sim->network, salt, d->journal);
         d->size = JOURNAL_HEADER_SIZE;
         d->journal_started = true;
     }
@@ -273,7 +275,7 @@ static void replay(struct sim_node *m)
     if (scan.verdict != JOURNAL_CLEAN && scan.verdict != JOURNAL_TORN)
         sim_fail(m->sim, "node %u: its journal reads as damaged after a crash", m->index);
     d->size = scan.good_size;
-    d->link = scan.link;
+    d->link = scan.chain;
 }
 
 static void greet(struct sim_node *m)
@@ -335,7 +337,7 @@ void machine_stop(struct sim_node *m, bool torn)
     struct sim *s = m->sim;
     struct sim_disk *d = &m->disk;
     if (torn && d->pending_used > 0) {
-        uint64_t link = d->link;
+        struct journal_chain link = d->link;
         write_frame(d, span_of(d->pending, d->pending_used),
                     prng_below(&m->prng, JOURNAL_FRAME_HEAD + d->pending_used));
         d->link = link;

@@ -91,7 +91,7 @@ struct sim_disk {
     struct db *db;
     uint8_t *journal;        /* the image of the file, flushed */
     size_t size, room;
-    uint64_t link;
+    struct journal_chain link;
     uint8_t *pending;        /* appended, not flushed */
     size_t pending_used, pending_room;
     bool journal_started;
