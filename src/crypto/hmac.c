@@ -3,15 +3,25 @@
 #include <openssl/evp.h>
 #include <sodium.h>
 
+#include "crypto/hash.h"
+
 void hmac_sha256(struct span key, struct span message, uint8_t out[32])
 {
-    static const uint8_t nothing[1];
-    crypto_auth_hmacsha256_state state;
-    /* libsodium wants an address for an empty key and an empty message too. */
-    crypto_auth_hmacsha256_init(&state, key.len == 0 ? nothing : key.ptr, key.len);
-    crypto_auth_hmacsha256_update(&state, message.len == 0 ? nothing : message.ptr, message.len);
-    crypto_auth_hmacsha256_final(&state, out);
-    sodium_memzero(&state, sizeof state);
+    uint8_t block[64] = {0};
+    if (key.len > sizeof block)
+        memcpy(block, hash_sha256(key).bytes, HASH_SIZE);
+    else if (key.len != 0)
+        memcpy(block, key.ptr, key.len);
+    for (size_t i = 0; i < sizeof block; i++)
+        block[i] ^= 0x36;
+    struct hash inner = hash_sha256_2(span_of(block, sizeof block), message);
+    for (size_t i = 0; i < sizeof block; i++)
+        block[i] ^= 0x36 ^ 0x5c;
+    struct hash outer = hash_sha256_2(span_of(block, sizeof block), hash_span(&inner));
+    memcpy(out, outer.bytes, HASH_SIZE);
+    sodium_memzero(block, sizeof block);
+    sodium_memzero(&inner, sizeof inner);
+    sodium_memzero(&outer, sizeof outer);
 }
 
 void hmac_hkdf(struct span salt, struct span material, uint8_t first[32], uint8_t second[32],
