@@ -149,7 +149,7 @@ static inline __attribute__((always_inline)) void inv_sqrt(struct fe *r, const s
         fe_negate(&minus, &check);
         bool is_one = fe_equal(&check, &fe_one);
         bool is_minus_one = fe_equal(&minus, &fe_one);
-        if (is_minus_one || fe_equal(&minus, &fe_sqrt_minus_one))
+        if (is_minus_one)
             fe_mul(&t[j], &t[j], &fe_sqrt_minus_one);
         if (fe_is_odd(&t[j])) {
             fe_negate(&t[j], &t[j]);

@@ -129,7 +129,8 @@ bool fe_from_bytes(const uint8_t in[32], struct fe *r);
 void fe_invert(struct fe *r, const struct fe *a);
 
 /* fe_inv_sqrt: r = 1 / sqrt(a), the even one of the two roots; whether there is
- * a root.  For a = 0: r = 0, false.  Loose input. */
+ * a root; without one r means nothing, but for a = 0, where r = 0 and false.
+ * Loose input. */
 bool fe_inv_sqrt(struct fe *r, const struct fe *a);
 
 /* fe_inv_sqrt_pair: two at once, whose latencies hide each other. */

@@ -287,6 +287,33 @@ static void test_an_identity_r_holds_on_every_path(void **state)
     assert_false(sr25519_verify(&key, message, &s));
 }
 
+/* The key's second spelling, with a signature made for exactly that spelling: the
+ * equation holds, so only the rule about the top bit can refuse it. */
+static void test_a_key_with_its_top_bit_set_is_refused_even_if_it_signs(void **state)
+{
+    (void)state;
+    struct sr25519_keypair *k;
+    uint8_t seed[32] = {4}, secret[64], c[32], nonce[32] = {5};
+    struct signature s;
+    struct merlin t;
+    struct span message = SPAN_LITERAL("twin");
+    assert_int_equal(sr25519_from_seed(span_of(seed, 32), &k), ERR_OK);
+    sr25519_export_canonical(k, secret);
+    for (unsigned top = 0; top < 2; top++) {
+        struct hotkey key = *sr25519_public(k);
+        key.bytes[31] |= (uint8_t)(top << 7);
+        crypto_scalarmult_ristretto255_base(s.bytes, nonce);
+        sr25519_transcript(&t, message, key.bytes);
+        sr25519_challenge(&t, s.bytes, c);
+        crypto_core_ristretto255_scalar_mul(c, c, secret);
+        crypto_core_ristretto255_scalar_add(s.bytes + 32, c, nonce);
+        s.bytes[63] |= 0x80;
+        assert_int_equal(sr25519_verify_sodium(&key, message, &s), top == 0);
+        assert_int_equal(sr25519_verify(&key, message, &s), top == 0);
+    }
+    sr25519_close(k);
+}
+
 static void test_batches(void **state)
 {
     (void)state;
@@ -348,6 +375,7 @@ int main(void)
         cmocka_unit_test(test_digits_add_up),
         cmocka_unit_test(test_all_paths_give_libsodiums_verdict),
         cmocka_unit_test(test_an_identity_r_holds_on_every_path),
+        cmocka_unit_test(test_a_key_with_its_top_bit_set_is_refused_even_if_it_signs),
         cmocka_unit_test(test_batches),
         cmocka_unit_test(test_self_test),
     };

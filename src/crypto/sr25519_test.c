@@ -172,6 +172,22 @@ static void test_a_signature_of_another_implementation(void **state)
     assert_false(sr25519_verify(&key, SPAN_LITERAL("bittensor-c-tess"), &s));
 }
 
+/* With 119 bytes the transcript's block is full exactly where the challenge is
+ * drawn, which must not mix it twice.  Made by schnorrkel. */
+static void test_a_signature_that_ends_a_block(void **state)
+{
+    (void)state;
+    uint8_t message[119];
+    struct hotkey key;
+    struct signature s;
+    memset(message, 'a', sizeof message);
+    from_hex("7c0f469d3bd340bae718203fa30ca071a5e37c751e891dbded837b213d45d91d", key.bytes, 32);
+    from_hex("ecb01f9174e1c546145973aa57fba97184b596bf5d4b58b9d09021642de11113"
+             "1f480105ec49da70de9a40e168ee94b17713a59dbb66ac39379bc773b11ccf82",
+             s.bytes, 64);
+    assert_true(sr25519_verify(&key, span_of(message, sizeof message), &s));
+}
+
 static void test_every_flipped_bit_is_refused(void **state)
 {
     (void)state;
@@ -266,6 +282,7 @@ int main(void)
         cmocka_unit_test(test_refused_uris),
         cmocka_unit_test(test_soft_public_derivation_meets_the_secret_one),
         cmocka_unit_test(test_a_signature_of_another_implementation),
+        cmocka_unit_test(test_a_signature_that_ends_a_block),
         cmocka_unit_test(test_every_flipped_bit_is_refused),
         cmocka_unit_test(test_a_scalar_beyond_the_order_is_refused),
         cmocka_unit_test(test_the_zero_key_is_refused),

@@ -1,5 +1,8 @@
 #include "crypto/crypto_test.h"
 
+#include <sodium.h>
+
+#include "codec/base58.h"
 #include "crypto/ss58.h"
 
 static struct span text_of(const char *text)
@@ -79,12 +82,36 @@ static void test_refuses(void **state)
         ERR_FOREIGN);
 }
 
+/* Alice's address with 42 in the two bytes of a long prefix: a second spelling. */
+static void test_a_short_prefix_in_the_long_form_is_refused(void **state)
+{
+    (void)state;
+    uint8_t raw[7 + 2 + 32 + 2] = "SS58PRE\x4a\x80", sum[64];
+    char text[BASE58_TEXT_MAX];
+    struct ss58 a;
+    from_hex("d43593c715fdd31c61141abd04a99fd6822c8558854ccde39a5684e7a56da27d", raw + 9, 32);
+    crypto_generichash(sum, sizeof sum, raw, 7 + 34, NULL, 0);
+    memcpy(raw + 7 + 34, sum, 2);
+    base58_encode(span_of(raw + 7, 36), text, sizeof text);
+    assert_int_equal(ss58_decode(text_of(text), &a), ERR_MALFORMED);
+
+    /* The same bytes under 64 are one of the good spellings. */
+    raw[7] = 0x50;
+    raw[8] = 0;
+    crypto_generichash(sum, sizeof sum, raw, 7 + 34, NULL, 0);
+    memcpy(raw + 7 + 34, sum, 2);
+    base58_encode(span_of(raw + 7, 36), text, sizeof text);
+    assert_int_equal(ss58_decode(text_of(text), &a), ERR_OK);
+    assert_int_equal(a.prefix, 64);
+}
+
 int main(void)
 {
     const struct CMUnitTest all[] = {
         cmocka_unit_test(test_known_addresses),
         cmocka_unit_test(test_every_size_and_prefix_comes_back),
         cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_a_short_prefix_in_the_long_form_is_refused),
     };
     return cmocka_run_group_tests_name("ss58", all, NULL, NULL);
 }
