@@ -78,17 +78,19 @@ static bool want_module(struct worker *w, struct engine *engine, const struct sa
     struct sandbox_verdict verdict;
     if (engine_has(engine, &job->module_id) != NULL)
         return true;
-    if (job->module.len == 0) {
+    struct hash id = hash_blake2b(job->module);
+    if (job->module.len == 0 && !hash_equal(&id, &job->module_id)) {
         struct sandbox_answer a = {.tag = SANDBOX_ANSWER_NEED, .need = {job->token, job->module_id}};
         answer(w, &a);
         return false;
     }
-    struct hash id = hash_blake2b(job->module);
     if (!hash_equal(&id, &job->module_id)) {
         refuse_local(w, job, "the module's bytes are not those of its id");
         return false;
     }
     sandbox_inspect(job->module, &w->turn, &facts, &verdict);
+    if (verdict.outcome == OUTCOME_OK)
+        sandbox_admit(&facts, &job->policy, &verdict);
     struct span artifact = {0};
     struct room frame = w->answer;
     if (verdict.outcome == OUTCOME_OK &&
