@@ -101,6 +101,7 @@ def main():
             report(case["name"], *run_case(program, folder, case))
     for row in entries(program, build):
         report(*row)
+    print(f"1..{passed + failed}")
     print(f"{passed} passed, {failed} failed")
     return failed > 0
 
