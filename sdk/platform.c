@@ -3,7 +3,8 @@
 #define IMPORT(module, name) __attribute__((import_module(module), import_name(name)))
 #define EXPORT(name) __attribute__((export_name(name)))
 
-IMPORT("platform_sandbox", "log_message") void host_log(uint32_t level, const void *ptr, uint32_t len);
+IMPORT("platform_sandbox", "log_message")
+void host_log(uint32_t level, const void *ptr, uint32_t len);
 IMPORT("platform_storage", "storage_get")
 int32_t host_storage_get(const void *key, uint32_t key_len, void *out);
 IMPORT("platform_sandbox", "get_timestamp") int64_t host_time(void);
@@ -75,7 +76,8 @@ static uint8_t *take(uint32_t size)
     uint64_t have = (uint64_t)__builtin_wasm_memory_size(0) * PAGE;
     if (end > UINT32_MAX)
         return NULL;
-    if (end > have && __builtin_wasm_memory_grow(0, (size_t)((end - have + PAGE - 1) / PAGE)) == (size_t)-1)
+    if (end > have &&
+        __builtin_wasm_memory_grow(0, (size_t)((end - have + PAGE - 1) / PAGE)) == (size_t)-1)
         return NULL;
     next = (uint8_t *)(uintptr_t)end;
     return (uint8_t *)(uintptr_t)start;

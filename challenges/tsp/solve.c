@@ -70,7 +70,8 @@ static void nearest(const struct problem *p, int start, int *tour)
     for (int i = 1; i < p->count; i++) {
         int best = -1;
         for (int c = 0; c < p->count; c++) {
-            if (!seen[c] && (best < 0 || distance(p, tour[i - 1], c) < distance(p, tour[i - 1], best)))
+            if (!seen[c] &&
+                (best < 0 || distance(p, tour[i - 1], c) < distance(p, tour[i - 1], best)))
                 best = c;
         }
         tour[i] = best;

@@ -204,7 +204,8 @@ static bool read_submission(struct task *task, struct platform_bytes submission,
     while (t.at < t.end) {
         struct instance *i = find(task, take_name(&t));
         if (i == NULL || !take_byte(&t, ':'))
-            return refuse(why, NULL, "a line does not begin with the name of an instance and a colon");
+            return refuse(why, NULL,
+                          "a line does not begin with the name of an instance and a colon");
         if (i->tour != NULL)
             return refuse(why, i, "there are two tours");
         if (!read_tour(&t, i, why))

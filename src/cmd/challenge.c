@@ -1,9 +1,9 @@
 #include "cmd/challenge.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "codec/wr.h"
 #include "os/command.h"
 #include "os/files.h"
 #include "sandbox/sandbox.h"
@@ -12,7 +12,7 @@
 #define PLATFORM_SDK "/usr/share/platform/sdk"
 #endif
 
-enum { ARENA_BYTES = 64 << 20, EXIT_LOCAL = 1, EXIT_USAGE = 2 };
+enum { ARENA_BYTES = 64 << 20, EXIT_LOCAL = 1, EXIT_USAGE = 2, TEMPLATE_BYTES = 64 << 10 };
 
 static int usage(void)
 {
@@ -38,7 +38,8 @@ static bool option(const char *name, const char **value, int argc, char **argv, 
 
 static bool options_read(struct challenge_options *o, int argc, char **argv)
 {
-    *o = (struct challenge_options){.sdk = getenv("PLATFORM_SDK"), .worker = getenv("PLATFORM_WORKER")};
+    *o = (struct challenge_options){.sdk = getenv("PLATFORM_SDK"),
+                                    .worker = getenv("PLATFORM_WORKER")};
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0) {
             o->json = true;
@@ -64,54 +65,50 @@ static bool options_read(struct challenge_options *o, int argc, char **argv)
 static bool write_template(const char *sdk, const char *folder, const char *file, const char *name)
 {
     char from[CHALLENGE_PATH_MAX], to[CHALLENGE_PATH_MAX];
-    static char text[64 << 10];
-    struct span in, rest;
-    size_t used = 0;
+    static _Alignas(ARENA_ALIGN) uint8_t memory[TEMPLATE_BYTES];
+    static uint8_t text[TEMPLATE_BYTES];
+    struct arena arena;
+    struct span rest;
+    struct wr w = wr_init((struct room){text, sizeof text});
+    arena_init(&arena, (struct room){memory, sizeof memory});
     snprintf(from, sizeof from, "%s/template/%s", sdk, file);
     snprintf(to, sizeof to, "%s/%s", folder, file);
-    if (file_read(from, sizeof text / 2, &in) != ERR_OK) {
-        fprintf(stderr, "%s: cannot be read: %s; name the SDK's folder with --sdk\n", from,
-                strerror(errno));
+    if (!file_in_arena(from, sizeof memory / 2, &arena, &rest)) {
+        fprintf(stderr, "name the SDK's folder with --sdk\n");
         return false;
     }
-    for (rest = in; rest.len > 0 && used + strlen(name) < sizeof text;) {
-        size_t take = 1;
-        if (rest.len >= 4 && memcmp(rest.ptr, "NAME", 4) == 0) {
-            used += (size_t)snprintf(text + used, sizeof text - used, "%s", name);
-            take = 4;
-        } else {
-            text[used++] = (char)rest.ptr[0];
-        }
+    while (rest.len > 0) {
+        bool name_here = rest.len >= 4 && memcmp(rest.ptr, "NAME", 4) == 0;
+        size_t take = name_here ? 4 : 1;
+        wr_raw(&w, name_here ? span_of(name, strlen(name)) : span_of(rest.ptr, 1));
         rest = span_of(rest.ptr + take, rest.len - take);
     }
-    free((void *)(uintptr_t)in.ptr);
-    if (file_write(to, span_of(text, used), 0644) == ERR_OK)
-        return true;
-    fprintf(stderr, "%s: cannot be written: %s\n", to, strerror(errno));
-    return false;
+    enum err e = w.full ? ERR_TOO_BIG : file_write(to, wr_done(&w), 0644);
+    if (e != ERR_OK)
+        fprintf(stderr, "%s: cannot be written: %s\n", to, err_text(e));
+    return e == ERR_OK;
 }
 
 static int challenge_new(const struct challenge_options *o)
 {
     static const char *const files[] = {"challenge.ini", "challenge.c", "example.txt"};
     char ini[CHALLENGE_PATH_MAX];
-    struct span there;
     if (o->name_count < 1)
         return usage();
     const char *name = o->names[0], *folder = o->name_count > 1 ? o->names[1] : name;
-    if (name[0] < 'a' || name[0] > 'z' || strlen(name) > 64 ||
-        strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(name)) {
-        fprintf(stderr, "%s: use 1 to 64 lower-case letters, digits and dashes, a letter first\n", name);
+    if (!challenge_name_is_valid(name)) {
+        fprintf(stderr, "%s: use 1 to 64 lower-case letters, digits and dashes, a letter first\n",
+                name);
         return EXIT_USAGE;
     }
     snprintf(ini, sizeof ini, "%s/challenge.ini", folder);
-    if (file_read(ini, 1 << 20, &there) == ERR_OK) {
-        free((void *)(uintptr_t)there.ptr);
+    if (file_exists(ini)) {
         fprintf(stderr, "%s: is there already; choose another folder\n", ini);
         return EXIT_USAGE;
     }
-    if (folder_make(folder) != ERR_OK) {
-        fprintf(stderr, "%s: cannot be made: %s\n", folder, strerror(errno));
+    enum err e = folder_make(folder);
+    if (e != ERR_OK) {
+        fprintf(stderr, "%s: cannot be made: %s\n", folder, err_text(e));
         return EXIT_LOCAL;
     }
     for (size_t i = 0; i < COUNT_OF(files); i++) {
@@ -120,7 +117,8 @@ static int challenge_new(const struct challenge_options *o)
     }
     printf("%s: a challenge that works.  Next:\n"
            "  platform challenge build %s\n"
-           "  platform challenge run %s --input %s/example.txt\n", folder, folder, folder, folder);
+           "  platform challenge run %s --input %s/example.txt\n",
+           folder, folder, folder, folder);
     return 0;
 }
 
@@ -143,10 +141,19 @@ static void argument(struct command *c, const char *before, const char *middle, 
 static void compiler_arguments(struct command *c, const struct challenge_file *f, const char *sdk,
                                const char *clang, const char *linker, const char *out)
 {
-    static const char *const flags[] = {"--target=wasm32-unknown-unknown", "-std=c2x", "-O2", "-Wall",
-                                        "-Wextra", "-ffreestanding", "-nostdlib", "-mbulk-memory",
-                                        "-Wl,--no-entry", "-Wl,--strip-all", "-Wl,--gc-sections",
-                                        "-Wl,--stack-first", "-Wl,-z,stack-size=32768"};
+    static const char *const flags[] = {"--target=wasm32-unknown-unknown",
+                                        "-std=c2x",
+                                        "-O2",
+                                        "-Wall",
+                                        "-Wextra",
+                                        "-ffreestanding",
+                                        "-nostdlib",
+                                        "-mbulk-memory",
+                                        "-Wl,--no-entry",
+                                        "-Wl,--strip-all",
+                                        "-Wl,--gc-sections",
+                                        "-Wl,--stack-first",
+                                        "-Wl,-z,stack-size=32768"};
     char folder[CHALLENGE_PATH_MAX];
     argument(c, clang, "", "");
     for (size_t i = 0; i < COUNT_OF(flags); i++)
@@ -163,17 +170,20 @@ static void compiler_arguments(struct command *c, const struct challenge_file *f
 static int challenge_build(const struct challenge_options *o)
 {
     static const char *const clangs[] = {"clang-14", "clang", "clang-19", "clang-16", NULL};
-    static const char *const linkers[] = {"wasm-ld-14", "wasm-ld", "wasm-ld-19", "wasm-ld-16", NULL};
+    static const char *const linkers[] = {"wasm-ld-14", "wasm-ld", "wasm-ld-19", "wasm-ld-16",
+                                          NULL};
     char clang[CHALLENGE_PATH_MAX], linker[CHALLENGE_PATH_MAX], out[CHALLENGE_PATH_MAX];
     static struct challenge_file file;
     struct arena arena;
     int status = 0;
     if (o->name_count != 1)
         return usage();
-    if (arena_open(&arena, ARENA_BYTES) != ERR_OK || !challenge_file_read(o->names[0], &arena, &file))
+    if (arena_open(&arena, ARENA_BYTES) != ERR_OK ||
+        !challenge_file_read(o->names[0], &arena, &file))
         return EXIT_USAGE;
     if (file.source_count == 0) {
-        fprintf(stderr, "%s/challenge.ini: no sources; the module is made elsewhere\n", o->names[0]);
+        fprintf(stderr, "%s/challenge.ini: no sources; the module is made elsewhere\n",
+                o->names[0]);
         return EXIT_USAGE;
     }
     if (command_find(clangs, clang, sizeof clang) != ERR_OK ||
@@ -186,7 +196,8 @@ static int challenge_build(const struct challenge_options *o)
     struct command c = {.arena = &arena};
     compiler_arguments(&c, &file, o->sdk, clang, linker, o->out != NULL ? o->out : out);
     if (command_run(c.argv, &status) != ERR_OK || status != 0) {
-        fprintf(stderr, "%s: the compiler refused it (exit code %d), see above\n", o->names[0], status);
+        fprintf(stderr, "%s: the compiler refused it (exit code %d), see above\n", o->names[0],
+                status);
         return EXIT_USAGE;
     }
     if (!o->json)

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "crypto/hash.h"
-#include "os/files.h"
 #include "sandbox/sandbox.h"
 
 enum { INI_BYTES_MAX = 64 << 10 };
@@ -22,27 +21,42 @@ static void mistake(struct reading *r, const char *section, const char *name, co
                     const char *why)
 {
     r->mistakes++;
-    fprintf(stderr, "%s/challenge.ini: [%s] %s = %s: %s\n", r->file->folder, section, name, value, why);
+    fprintf(stderr, "%s/challenge.ini: [%s] %s = %s: %s\n", r->file->folder, section, name, value,
+            why);
 }
 
+bool file_exists(const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    if (f != NULL)
+        fclose(f);
+    return f != NULL;
+}
+
+/* Read straight into the arena: a byte more than max tells a larger file. */
 bool file_in_arena(const char *path, size_t max, struct arena *arena, struct span *out)
 {
-    struct span bytes;
-    enum err e = file_read(path, max, &bytes);
-    if (e == ERR_TOO_BIG)
-        fprintf(stderr, "%s: larger than the %zu bytes that are allowed\n", path, max);
-    else if (e != ERR_OK)
-        fprintf(stderr, "%s: cannot be read: %s\n", path, strerror(errno));
-    if (e != ERR_OK)
+    size_t mark = arena_mark(arena);
+    FILE *f = fopen(path, "rb");
+    if (f == NULL) {
+        fprintf(stderr, "%s: cannot be read\n", path);
         return false;
-    uint8_t *copy = arena_alloc(arena, bytes.len + 1);
-    if (copy != NULL && bytes.len > 0)
-        memcpy(copy, bytes.ptr, bytes.len);
-    *out = span_of(copy, bytes.len);
-    free((void *)(uintptr_t)bytes.ptr);
-    if (copy == NULL)
-        fprintf(stderr, "%s: no memory for it\n", path);
-    return copy != NULL;
+    }
+    uint8_t *bytes = arena_alloc(arena, max + 1);
+    size_t len = bytes == NULL ? 0 : fread(bytes, 1, max + 1, f);
+    bool failed = ferror(f) != 0;
+    fclose(f);
+    if (bytes == NULL || failed || len > max) {
+        fprintf(stderr, "%s: %s\n", path,
+                bytes == NULL ? "no memory for it"
+                : failed      ? "cannot be read"
+                              : "it is too large");
+        arena_reset(arena, mark);
+        return false;
+    }
+    arena->used -= max - len; /* Give back what was not needed; a NUL stays behind. */
+    *out = span_of(bytes, len);
+    return true;
 }
 
 static bool number_of(const char *text, uint64_t max, uint64_t *out)
@@ -142,11 +156,11 @@ static bool copy_text(char *to, size_t size, const char *value)
     return n > 0 && (size_t)n < size;
 }
 
-static bool is_name(const char *s)
+bool challenge_name_is_valid(const char *name)
 {
-    if (*s < 'a' || *s > 'z')
-        return false;
-    return strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(s);
+    size_t len = strlen(name);
+    return *name >= 'a' && *name <= 'z' && len <= 64 &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
 }
 
 static void read_sources(struct reading *r, const char *value)
@@ -169,7 +183,7 @@ static void read_challenge(struct reading *r, const char *name, const char *valu
 {
     struct challenge_file *f = r->file;
     if (strcmp(name, "name") == 0) {
-        if (!copy_text(f->name, sizeof f->name, value) || !is_name(value))
+        if (!copy_text(f->name, sizeof f->name, value) || !challenge_name_is_valid(value))
             mistake(r, "challenge", name, value,
                     "use 1 to 64 lower-case letters, digits and dashes, a letter first");
     } else if (strcmp(name, "version") == 0) {
@@ -198,8 +212,8 @@ static void read_storage(struct reading *r, const char *name, const char *value)
         mistake(r, "storage", name, value, "name a file of at most 65,536 bytes in this folder");
         return;
     }
-    f->storage[f->storage_count++] = (struct challenge_storage_entry){
-        arena_copy(r->arena, span_of(name, strlen(name))), bytes};
+    f->storage[f->storage_count++] =
+        (struct challenge_storage_entry){arena_copy(r->arena, span_of(name, strlen(name))), bytes};
 }
 
 static int on_line(void *ctx, const char *section, const char *name, const char *value)
@@ -224,7 +238,8 @@ static void check_whole(struct reading *r)
     sandbox_policy_check(&f->policy, &verdict);
     if (verdict.outcome != OUTCOME_OK) {
         r->mistakes++;
-        fprintf(stderr, "%s/challenge.ini: %.*s\n", f->folder, (int)verdict.detail_size, verdict.detail);
+        fprintf(stderr, "%s/challenge.ini: %.*s\n", f->folder, (int)verdict.detail_size,
+                verdict.detail);
     }
     if (f->name[0] == 0)
         mistake(r, "challenge", "name", "", "it is missing");
@@ -235,7 +250,8 @@ static void check_whole(struct reading *r)
     for (uint32_t i = 0; i < f->storage_count; i++)
         size += f->storage[i].key.len + f->storage[i].value.len + 8;
     if (size > OP_SIZE_MAX - 4096)
-        mistake(r, "storage", "(all)", "...", "with params over 124 KiB, which no operation can carry");
+        mistake(r, "storage", "(all)", "...",
+                "with params over 124 KiB, which no operation can carry");
 }
 
 bool challenge_file_read(const char *folder, struct arena *arena, struct challenge_file *out)
@@ -246,7 +262,8 @@ bool challenge_file_read(const char *folder, struct arena *arena, struct challen
     *out = (struct challenge_file){.folder = folder, .policy = sandbox_policy_default()};
     int n = snprintf(path, sizeof path, "%s/challenge.ini", folder);
     if (n < 0 || (size_t)n >= sizeof path || !file_in_arena(path, INI_BYTES_MAX, arena, &text)) {
-        fprintf(stderr, "%s: not the folder of a challenge; `platform challenge new` makes one\n", folder);
+        fprintf(stderr, "%s: not the folder of a challenge; `platform challenge new` makes one\n",
+                folder);
         return false;
     }
     int line = ini_parse_string((const char *)text.ptr, on_line, &r);

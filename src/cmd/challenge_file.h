@@ -34,6 +34,13 @@ bool challenge_file_module_path(const struct challenge_file *f, char *out, size_
 void challenge_file_register(const struct challenge_file *f, struct span module, uint16_t share,
                              struct op_challenge_register *out);
 
+/* challenge_name_is_valid: 1 to 64 lower-case letters, digits and dashes, a letter
+ * first; it is a file's name too. */
+bool challenge_name_is_valid(const char *name);
+
+/* file_exists: whether something of this name can be read. */
+bool file_exists(const char *path);
+
 /* file_in_arena: a whole file, NUL behind it, in arena.  False: reported. */
 bool file_in_arena(const char *path, size_t max, struct arena *arena, struct span *out);
 

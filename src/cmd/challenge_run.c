@@ -1,6 +1,5 @@
 #include <jansson.h>
 #include <stdio.h>
-#include <uv.h>
 
 #include "cmd/challenge.h"
 #include "codec/hex.h"
@@ -17,41 +16,9 @@ struct session {
     struct arena arena;
     struct span module;
     struct span input;
-    uv_loop_t loop;
-    struct pool *pool;
-    bool answered;
-    enum pool_end end;
+    struct pool_once once;
     struct sandbox_result result; /* its spans are in arena */
-    uint64_t took_us;
 };
-
-static bool find_worker(const struct challenge_options *o, char *out, size_t size)
-{
-    size_t len = size;
-    if (o->worker != NULL)
-        return snprintf(out, size, "%s", o->worker) < (int)size;
-    if (uv_exepath(out, &len) != 0)
-        return false;
-    char *slash = strrchr(out, '/');
-    size_t folder = slash == NULL ? 0 : (size_t)(slash - out) + 1;
-    return snprintf(out + folder, size - folder, "platform-worker") < (int)(size - folder);
-}
-
-static void on_answer(void *ctx, uint64_t token, struct span answer, enum pool_end end)
-{
-    (void)token;
-    struct session *s = ctx;
-    struct sandbox_answer a = {0};
-    s->answered = true;
-    s->end = end;
-    if (end != POOL_ANSWERED)
-        return;
-    struct span kept = arena_copy(&s->arena, answer);
-    if (sandbox_answer_decode(kept, &s->arena, &a) == ERR_OK && a.tag == SANDBOX_ANSWER_RESULT)
-        s->result = a.result;
-    else
-        s->end = POOL_PROTOCOL;
-}
 
 static bool load(struct session *s)
 {
@@ -96,33 +63,35 @@ static struct span encode(struct session *s, enum sandbox_function function)
 
 static bool evaluate(struct session *s, enum sandbox_function function)
 {
-    char worker[CHALLENGE_PATH_MAX];
+    char beside[CHALLENGE_PATH_MAX];
+    const char *worker = s->options->worker;
+    struct hash engine = sandbox_engine_id();
     struct span job = encode(s, function);
-    if (!find_worker(s->options, worker, sizeof worker) || job.ptr == NULL ||
-        uv_loop_init(&s->loop) != 0) {
+    struct sandbox_answer a = {0};
+    if (worker == NULL && pool_program(beside, sizeof beside))
+        worker = beside;
+    if (worker == NULL || job.ptr == NULL ||
+        pool_once(worker, &engine, 1, job, s->file.policy.wall_ms, &s->arena, &s->once) != ERR_OK) {
         fprintf(stderr, "platform challenge: not enough memory for the job\n");
         return false;
     }
-    struct pool_config config = {worker, 1, sandbox_engine_id(), s, on_answer};
-    if (pool_open(&s->pool, &s->loop, &config) != ERR_OK)
-        return false;
-    uint64_t start = uv_hrtime();
-    enum err e = pool_submit(s->pool, 1, job, s->file.policy.wall_ms);
-    while (e == ERR_OK && !s->answered && uv_run(&s->loop, UV_RUN_ONCE) != 0)
-        continue;
-    s->took_us = (uv_hrtime() - start) / 1000;
-    pool_close(s->pool);
-    uv_run(&s->loop, UV_RUN_DEFAULT);
-    uv_loop_close(&s->loop);
-    if (s->end == POOL_NOT_STARTED)
+    if (s->once.end == POOL_NOT_STARTED)
         fprintf(stderr, "%s: does not start; name it with --worker\n", worker);
-    return e == ERR_OK && s->answered;
+    if (s->once.end != POOL_ANSWERED)
+        return true;
+    if (sandbox_answer_decode(s->once.answer, &s->arena, &a) != ERR_OK ||
+        a.tag != SANDBOX_ANSWER_RESULT)
+        s->once.end = POOL_PROTOCOL;
+    else
+        s->result = a.result;
+    return true;
 }
 
 /* What to call the end when no worker answered. */
 static const char *outcome_of(const struct session *s)
 {
-    return s->end == POOL_ANSWERED ? outcome_name(s->result.outcome) : outcome_name(OUTCOME_INFRA);
+    return s->once.end == POOL_ANSWERED ? outcome_name(s->result.outcome)
+                                        : outcome_name(OUTCOME_INFRA);
 }
 
 static json_t *json_text(struct span s)
@@ -144,8 +113,9 @@ static void print_json(const struct session *s)
     json_t *o = json_object();
     hex_encode(hash_span(&r->transcript), transcript, sizeof transcript);
     json_object_set_new(o, "outcome", json_string(outcome_of(s)));
-    json_object_set_new(o, "detail", s->end == POOL_ANSWERED ? json_text(r->detail)
-                                                             : json_string(pool_end_name(s->end)));
+    json_object_set_new(o, "detail",
+                        s->once.end == POOL_ANSWERED ? json_text(r->detail)
+                                                     : json_string(pool_end_name(s->once.end)));
     set_number(o, "score", r->score);
     json_object_set_new(o, "message", json_text(r->message));
     set_number(o, "gas", r->gas);
@@ -161,7 +131,7 @@ static void print_json(const struct session *s)
     json_object_set_new(o, "transcript", json_string(transcript));
     json_object_set_new(o, "log", json_text(r->log));
     set_number(o, "log_dropped", r->log_dropped);
-    set_number(o, "took_us", s->took_us);
+    set_number(o, "took_us", s->once.took_us);
     json_dumpf(o, stdout, JSON_COMPACT);
     printf("\n");
     json_decref(o);
@@ -186,8 +156,8 @@ static void print_people(const struct session *s)
     const struct sandbox_result *r = &s->result;
     const struct policy *p = &s->file.policy;
     printf("%-12s %s\n", "outcome", outcome_of(s));
-    if (s->end != POOL_ANSWERED)
-        printf("%-12s %s\n", "why", pool_end_name(s->end));
+    if (s->once.end != POOL_ANSWERED)
+        printf("%-12s %s\n", "why", pool_end_name(s->once.end));
     if (r->detail.len > 0)
         printf("%-12s %.*s\n", "why", (int)r->detail.len, (const char *)r->detail.ptr);
     if (r->outcome == OUTCOME_OK)
@@ -202,8 +172,8 @@ static void print_people(const struct session *s)
     print_used("host calls", r->host_calls, p->host_calls, "");
     print_used("host bytes", r->host_bytes, p->host_bytes, "");
     print_used("output", r->output.len, p->output_bytes, "bytes ");
-    printf("%-12s %llu us with compiling, cap %u ms without\n", "time", (unsigned long long)s->took_us,
-           p->wall_ms);
+    printf("%-12s %llu us with compiling, cap %u ms without\n", "time",
+           (unsigned long long)s->once.took_us, p->wall_ms);
     if (r->log.len > 0) {
         printf("log\n");
         print_safe(r->log);
@@ -214,7 +184,7 @@ static void print_people(const struct session *s)
 
 static int end_code(const struct session *s)
 {
-    if (s->end != POOL_ANSWERED || s->result.outcome == OUTCOME_INFRA)
+    if (s->once.end != POOL_ANSWERED || s->result.outcome == OUTCOME_INFRA)
         return EXIT_LOCAL;
     return s->result.outcome == OUTCOME_OK ? 0 : EXIT_OTHER;
 }
@@ -246,10 +216,11 @@ int challenge_check(const struct challenge_options *o)
         return EXIT_LOCAL;
     if (o->json)
         print_json(&s);
-    else if (s.end == POOL_ANSWERED && s.result.outcome == OUTCOME_OK)
-        printf("%s: loads, %zu bytes; %llu bytes of memory at the start; compiled and started in %llu us\n",
+    else if (s.once.end == POOL_ANSWERED && s.result.outcome == OUTCOME_OK)
+        printf("%s: loads, %zu bytes; %llu bytes of memory at the start; compiled and started in "
+               "%llu us\n",
                s.file.name, s.module.len, (unsigned long long)s.result.memory,
-               (unsigned long long)s.took_us);
+               (unsigned long long)s.once.took_us);
     else
         printf("%s: refused: %s: %.*s\n", s.file.name, outcome_of(&s), (int)s.result.detail.len,
                (const char *)s.result.detail.ptr);

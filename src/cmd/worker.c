@@ -6,14 +6,11 @@
 #include <stdlib.h>
 
 #include "cmd/worker_compile.h"
+#include "cmd/worker_probe.h"
 #include "codec/wr.h"
 #include "crypto/hash.h"
 #include "os/isolate.h"
 #include "sandbox/engine.h"
-
-#ifdef WORKER_PROBE
-#include "cmd/worker_probe.h"
-#endif
 
 enum { WORKER_FD = 3, FRAME_HEAD = 4, TURN_BYTES = 80 << 20, ENGINE_BYTES = 1 << 20 };
 enum { DATA_BYTES_MAX = 1 << 30 };
@@ -80,7 +77,8 @@ static bool want_module(struct worker *w, struct engine *engine, const struct sa
         return true;
     struct hash id = hash_blake2b(job->module);
     if (job->module.len == 0 && !hash_equal(&id, &job->module_id)) {
-        struct sandbox_answer a = {.tag = SANDBOX_ANSWER_NEED, .need = {job->token, job->module_id}};
+        struct sandbox_answer a = {.tag = SANDBOX_ANSWER_NEED,
+                                   .need = {job->token, job->module_id}};
         answer(w, &a);
         return false;
     }

@@ -42,7 +42,8 @@ static size_t answer_for(enum err e, int ended, struct room room)
     struct wr w = wr_init(room);
     char text[128];
     if (ended == SIGXCPU || ended == SIGKILL)
-        snprintf(text, sizeof text, "the compiler used its %d s of CPU time", SANDBOX_COMPILE_CPU_S);
+        snprintf(text, sizeof text, "the compiler used its %d s of CPU time",
+                 SANDBOX_COMPILE_CPU_S);
     else if (e == ERR_TOO_BIG)
         snprintf(text, sizeof text, "the compiled module is over %d bytes", SANDBOX_ARTIFACT_MAX);
     else

@@ -93,8 +93,8 @@ static long other(const char *name)
     if (strcmp(name, "map a file") == 0)
         return mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, 3, 0) == MAP_FAILED ? -1 : 0;
     if (strcmp(name, "two gigabytes") == 0)
-        return mmap(NULL, (size_t)2 << 30, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
-                       MAP_FAILED
+        return mmap(NULL, (size_t)2 << 30, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                    0) == MAP_FAILED
                    ? -1
                    : 0;
     _exit(PROBE_UNKNOWN);

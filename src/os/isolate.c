@@ -25,7 +25,11 @@
 #define SANITIZED 0
 #endif
 
-enum { RUNNER = 1 << ISOLATE_RUNNER, WARDEN = 1 << ISOLATE_WARDEN, COMPILER = 1 << ISOLATE_COMPILER };
+enum {
+    RUNNER = 1 << ISOLATE_RUNNER,
+    WARDEN = 1 << ISOLATE_WARDEN,
+    COMPILER = 1 << ISOLATE_COMPILER
+};
 enum { EVERY = RUNNER | WARDEN | COMPILER };
 
 /* The whole list.  A filter is inherited and never loosened, so what the

@@ -1,12 +1,14 @@
 #include "os/pool.h"
 
 #include <signal.h>
-#include <stdlib.h>
 
 #include "os/child.h"
 #include "sandbox_msg.h"
 
 enum { FRAME_MAX = 40 << 20, COMPILE_MS = 60000, RESTART_MS = 50, DECODE_BYTES = 64 << 10 };
+
+/* Of a slot: address space, taken as it is used. */
+enum { SLOT_BYTES = 2 * SANDBOX_JOB_SIZE_MAX + 4096 };
 
 enum phase {
     IDLE,      /* no job */
@@ -24,13 +26,15 @@ struct slot {
     uint64_t token;
     uint32_t wall_ms;
     struct hash module_id;
-    struct span job;  /* malloc'd */
-    enum pool_end end; /* why we killed it; POOL_DIED when we did not */
+    struct arena memory; /* the job, and room to send it again without its module */
+    struct span job;
+    enum pool_end end;                     /* why we killed it; POOL_DIED when we did not */
     struct hash modules[POOL_MODULES_MAX]; /* what the worker has compiled, newest first */
 };
 
 struct pool {
     struct pool_config config;
+    struct arena memory; /* its own */
     uint32_t timers_open;
     bool closing;
     _Alignas(ARENA_ALIGN) uint8_t decode_memory[DECODE_BYTES]; /* for the lists in frames */
@@ -71,7 +75,7 @@ static void finish(struct slot *s, struct span answer, enum pool_end end)
     uint64_t token = s->token;
     assert(s->phase != IDLE);
     uv_timer_stop(&s->timer);
-    free((void *)(uintptr_t)s->job.ptr);
+    arena_reset(&s->memory, 0);
     s->job = (struct span){0};
     s->phase = IDLE;
     s->pool->config.on_answer(s->pool->config.ctx, token, answer, end);
@@ -123,17 +127,13 @@ static void send_without_module(struct slot *s)
     rd_bytes(&r, SANDBOX_MODULE_MAX);
     assert(r.bad == ERR_OK); /* It was decoded in pool_submit. */
     size_t len = MODULE_AT + sizeof(uint32_t) + r.left;
-    uint8_t *frame = malloc(len);
-    if (frame == NULL) {
-        child_send(s->child, s->job);
-        return;
-    }
+    uint8_t *frame = arena_alloc(&s->memory, len);
+    assert(frame != NULL); /* SLOT_BYTES has room for both. */
     struct wr w = wr_init((struct room){frame, len});
     wr_raw(&w, span_of(s->job.ptr, MODULE_AT));
     wr_u32(&w, 0);
     wr_raw(&w, span_of(r.at, r.left));
     child_send(s->child, wr_done(&w));
-    free(frame);
 }
 
 static void send_job(struct slot *s, bool with_module)
@@ -226,8 +226,11 @@ static void on_down(void *ctx, int64_t status, int signal)
 static void on_timer_closed(uv_handle_t *handle)
 {
     struct slot *s = handle->data;
-    if (--s->pool->timers_open == 0)
-        free(s->pool);
+    arena_close(&s->memory);
+    if (--s->pool->timers_open > 0)
+        return;
+    struct arena last = s->pool->memory;
+    arena_close(&last);
 }
 
 static enum err open_slot(struct pool *p, uv_loop_t *loop, struct slot *s)
@@ -248,15 +251,22 @@ static enum err open_slot(struct pool *p, uv_loop_t *loop, struct slot *s)
     uv_timer_init(loop, &s->timer);
     s->timer.data = s;
     p->timers_open++;
+    enum err e = arena_open(&s->memory, SLOT_BYTES);
+    if (e != ERR_OK)
+        return e;
     return child_open(&s->child, loop, &config);
 }
 
 enum err pool_open(struct pool **out, uv_loop_t *loop, const struct pool_config *config)
 {
     assert(config->slots >= 1 && config->slots <= POOL_SLOTS_MAX);
-    struct pool *p = calloc(1, sizeof *p + config->slots * sizeof p->slots[0]);
-    if (p == NULL)
-        return ERR_NO_MEMORY;
+    size_t size = sizeof(struct pool) + config->slots * sizeof(struct slot);
+    struct arena memory;
+    enum err opened = arena_open(&memory, size);
+    if (opened != ERR_OK)
+        return opened;
+    struct pool *p = arena_alloc(&memory, size);
+    p->memory = memory;
     p->config = *config;
     for (uint32_t i = 0; i < config->slots; i++) {
         enum err e = open_slot(p, loop, &p->slots[i]);
@@ -296,11 +306,8 @@ enum err pool_submit(struct pool *p, uint64_t token, struct span job, uint32_t w
     struct slot *s = choose(p, &decoded.module_id);
     if (s == NULL)
         return ERR_FULL;
-    uint8_t *copy = malloc(job.len);
-    if (copy == NULL)
-        return ERR_NO_MEMORY;
-    memcpy(copy, job.ptr, job.len);
-    s->job = span_of(copy, job.len);
+    s->job = arena_copy(&s->memory, job);
+    assert(s->job.ptr != NULL);
     s->token = token;
     s->wall_ms = wall_ms;
     s->module_id = decoded.module_id;

@@ -15,7 +15,7 @@
 
 #include <uv.h>
 
-#include "base/base.h"
+#include "base/arena.h"
 
 enum { POOL_SLOTS_MAX = 64, POOL_MODULES_MAX = 8, POOL_START_MS = 20000 };
 
@@ -48,7 +48,7 @@ struct pool_config {
 enum err pool_open(struct pool **out, uv_loop_t *loop, const struct pool_config *config);
 
 /* pool_submit takes an encoded sandbox_job with its module (copied).
- * ERR_FULL: every slot has a job.  ERR_MALFORMED: not a job.  ERR_NO_MEMORY. */
+ * ERR_FULL: every slot has a job.  ERR_MALFORMED: not a job. */
 enum err pool_submit(struct pool *p, uint64_t token, struct span job, uint32_t wall_ms);
 
 /* pool_cancel: the job is not wanted any more; its worker is killed when it has
@@ -61,5 +61,22 @@ int pool_pid(const struct pool *p, uint32_t slot);
 /* pool_close ends the workers; jobs are answered with POOL_CLOSED.  The memory
  * goes when the loop has run once more.  NULL is fine. */
 void pool_close(struct pool *p);
+
+/* pool_program: the worker that lies beside the running program.  False: the
+ * path is too long. */
+bool pool_program(char *out, size_t out_size);
+
+/* What came of one job in a pool of its own. */
+struct pool_once {
+    enum pool_end end;
+    struct span answer; /* in the caller's arena */
+    uint64_t took_us;   /* from the job's submission; a worker starts meanwhile */
+};
+
+/* pool_once starts a worker, gives it one job and ends it; for tools.  The
+ * errors of pool_open and pool_submit; ERR_NO_MEMORY when the answer does not
+ * fit in arena. */
+enum err pool_once(const char *program, const struct hash *engine, uint64_t token, struct span job,
+                   uint32_t wall_ms, struct arena *arena, struct pool_once *out);
 
 #endif

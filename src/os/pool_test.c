@@ -52,7 +52,8 @@ static void seen_close(struct seen *s)
     assert_int_equal(uv_loop_close(&s->loop), 0);
 }
 
-static enum err submit(struct seen *s, const char *path, uint64_t token, uint64_t gas, uint32_t wall_ms)
+static enum err submit(struct seen *s, const char *path, uint64_t token, uint64_t gas,
+                       uint32_t wall_ms)
 {
     struct span module;
     static uint8_t room[1 << 20];

@@ -20,7 +20,8 @@ struct policy sandbox_policy_default(void)
     };
 }
 
-static bool within(struct sandbox_verdict *v, const char *label, uint64_t n, uint64_t min, uint64_t max)
+static bool within(struct sandbox_verdict *v, const char *label, uint64_t n, uint64_t min,
+                   uint64_t max)
 {
     if (n >= min && n <= max)
         return true;

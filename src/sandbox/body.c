@@ -22,7 +22,8 @@ static void refuse_in(struct scan *s, const struct body *b, enum outcome outcome
     verdict_text(s->verdict, text);
 }
 
-static bool cap_in(struct scan *s, const struct body *b, const char *label, uint64_t n, uint64_t max)
+static bool cap_in(struct scan *s, const struct body *b, const char *label, uint64_t n,
+                   uint64_t max)
 {
     if (n <= max)
         return true;

@@ -51,7 +51,7 @@ static wasm_config_t *config_new(uint32_t stack_bytes)
     wasmtime_config_cranelift_nan_canonicalization_set(c, on(ENGINE_NAN_CANONICAL));
     wasmtime_config_cranelift_debug_verifier_set(c, false);
     wasmtime_config_cranelift_opt_level_set(c, on(ENGINE_OPTIMISE) ? WASMTIME_OPT_LEVEL_SPEED
-                                                                    : WASMTIME_OPT_LEVEL_NONE);
+                                                                   : WASMTIME_OPT_LEVEL_NONE);
     wasmtime_config_cranelift_regalloc_algorithm_set(
         c, on(ENGINE_REGISTERS) ? WASMTIME_REGALLOC_SINGLE_PASS : WASMTIME_REGALLOC_BACKTRACKING);
     wasmtime_config_profiler_set(c, WASMTIME_PROFILING_STRATEGY_NONE);
@@ -131,8 +131,8 @@ static bool link_hosts(struct engine *e)
         e->hosts[i] = (struct engine_host){e, h};
         wasm_functype_t *type = function_type(h->type);
         wasmtime_error_t *error = wasmtime_linker_define_func_unchecked(
-            e->linker, h->module, strlen(h->module), h->name, strlen(h->name), type, engine_host_call,
-            &e->hosts[i], NULL);
+            e->linker, h->module, strlen(h->module), h->name, strlen(h->name), type,
+            engine_host_call, &e->hosts[i], NULL);
         wasm_functype_delete(type);
         if (error != NULL) {
             wasmtime_error_delete(error);
@@ -189,7 +189,8 @@ void engine_error_text(struct sandbox_verdict *v, wasmtime_error_t *error)
 
 /* Validate first: what the validator refuses is a property of the module, what
  * the compiler refuses afterwards is a limit of this machine's compiler. */
-void engine_compile(struct span module, struct engine_artifact *out, struct sandbox_verdict *verdict)
+void engine_compile(struct span module, struct engine_artifact *out,
+                    struct sandbox_verdict *verdict)
 {
     wasm_engine_t *engine = engine_new(SANDBOX_STACK_MIN, false);
     wasmtime_module_t *compiled = NULL;

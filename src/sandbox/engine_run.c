@@ -187,7 +187,8 @@ static void take_output(struct call *c, uint64_t packed, struct arena *arena,
     struct guest g = guest_of(c);
     struct span inside, output;
     if (packed == 0) {
-        stop(c, OUTCOME_ABI, "evaluate gave nothing: it could not read its input or write its output");
+        stop(c, OUTCOME_ABI,
+             "evaluate gave nothing: it could not read its input or write its output");
         return;
     }
     if (length > policy->output_bytes) {
@@ -236,7 +237,8 @@ static void call_close(struct call *c, struct sandbox_result *out)
     if (has_memory)
         out->memory = max_u64(out->memory, wasmtime_memory_data_size(c->context, &c->memory));
     if (c->limits.failed > 0)
-        verdict_set(&c->run->verdict, OUTCOME_INFRA, "this machine could not grow the guest's memory");
+        verdict_set(&c->run->verdict, OUTCOME_INFRA,
+                    "this machine could not grow the guest's memory");
     if (c->run->verdict.outcome == OUTCOME_OUT_OF_GAS)
         left = 0;
     out->gas = c->run->job->policy.gas - left;
@@ -245,9 +247,8 @@ static void call_close(struct call *c, struct sandbox_result *out)
 
 static struct span input_of(const struct sandbox_job *job, struct arena *arena)
 {
-    struct bincode_input in = {.agent_data = job->input,
-                               .challenge_id = job->context.challenge,
-                               .params = job->params};
+    struct bincode_input in = {
+        .agent_data = job->input, .challenge_id = job->context.challenge, .params = job->params};
     size_t size = bincode_input_size(&in);
     uint8_t *memory = arena_alloc(arena, size);
     return memory == NULL ? (struct span){0}
@@ -325,7 +326,8 @@ wasm_trap_t *engine_host_call(void *env, wasmtime_caller_t *caller, wasmtime_val
     wasmtime_context_t *context = wasmtime_caller_context(caller);
     wasmtime_extern_t item;
     struct guest g = {0};
-    if (wasmtime_caller_export_get(caller, "memory", 6, &item) && item.kind == WASMTIME_EXTERN_MEMORY) {
+    if (wasmtime_caller_export_get(caller, "memory", 6, &item) &&
+        item.kind == WASMTIME_EXTERN_MEMORY) {
         g.base = wasmtime_memory_data(context, &item.of.memory);
         g.size = wasmtime_memory_data_size(context, &item.of.memory);
     }

@@ -18,8 +18,8 @@ enum engine_setting {
     ENGINE_FUEL,
     ENGINE_EPOCHS,
     ENGINE_NAN_CANONICAL,
-    ENGINE_OPTIMISE,          /* 0 none */
-    ENGINE_REGISTERS,         /* 0 backtracking */
+    ENGINE_OPTIMISE,  /* 0 none */
+    ENGINE_REGISTERS, /* 0 backtracking */
     ENGINE_SIGNAL_TRAPS,
     ENGINE_UNWIND_INFO,
     ENGINE_ADDRESS_MAP,

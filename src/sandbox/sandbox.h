@@ -40,13 +40,13 @@ enum {
     MODULE_TABLE_ELEMENTS_MAX = 4096,
     MODULE_SEGMENTS_MAX = 1024,
     MODULE_BODY_BYTES_MAX = 65536,
-    MODULE_LOCALS_MAX = 256,          /* with the parameters, per function */
+    MODULE_LOCALS_MAX = 256, /* with the parameters, per function */
     MODULE_LOCALS_TOTAL_MAX = 32768,
-    MODULE_BLOCKS_MAX = 2000,         /* per function */
+    MODULE_BLOCKS_MAX = 2000, /* per function */
     MODULE_BLOCKS_TOTAL_MAX = 40000,
     MODULE_NESTING_MAX = 256,
     MODULE_LOOP_NESTING_MAX = 16,
-    MODULE_LOOP_LOCALS_MAX = 8192,    /* loops x locals, per function */
+    MODULE_LOOP_LOCALS_MAX = 8192, /* loops x locals, per function */
     MODULE_LOOP_LOCALS_TOTAL_MAX = 65536,
     MODULE_CALL_INDIRECT_MAX = 8192,
     MODULE_BR_TABLE_MAX = 512,
@@ -56,7 +56,7 @@ enum {
 
 /* Hard bounds of a policy; a policy beyond them is refused (sandbox_policy_check). */
 enum {
-    SANDBOX_PAGES_MAX = 8192, /* 512 MiB */
+    SANDBOX_PAGES_MAX = 8192,     /* 512 MiB */
     SANDBOX_STACK_MIN = 64 << 10, /* a power of two from here ... */
     SANDBOX_STACK_MAX = 1 << 20,  /* ... to here: a worker has an engine for each */
     SANDBOX_STACK_SIZES = 5,
@@ -94,9 +94,9 @@ void sandbox_policy_check(const struct policy *policy, struct sandbox_verdict *o
 
 /* What sandbox_inspect found out about a module. */
 struct sandbox_facts {
-    uint64_t imports;    /* bit i: it imports HOST_TABLE[i] */
-    uint32_t pages_min;  /* of its memory, of 64 KiB */
-    uint32_t table_min;  /* elements; 0 without a table */
+    uint64_t imports;   /* bit i: it imports HOST_TABLE[i] */
+    uint32_t pages_min; /* of its memory, of 64 KiB */
+    uint32_t table_min; /* elements; 0 without a table */
     bool has_validate;
     bool has_initialize; /* "_initialize", called first in every instance */
     bool has_alloc;      /* alloc(size); otherwise allocate(size, align) */
@@ -124,14 +124,14 @@ struct hash sandbox_engine_id(void);
 /* The functions that the reference's hosts offer.  A function with policy 0 is
  * known but served by no policy. */
 enum host_function { /* The numbers are part of transcripts. */
-    HOST_REFUSED = 0,
-    HOST_LOG = 1,
-    HOST_TIME = 2,
-    HOST_SEED = 3,
-    HOST_EPOCH = 4,
-    HOST_HEIGHT = 5,
-    HOST_SUBMISSIONS = 6,
-    HOST_STORAGE_GET = 7,
+                     HOST_REFUSED = 0,
+                     HOST_LOG = 1,
+                     HOST_TIME = 2,
+                     HOST_SEED = 3,
+                     HOST_EPOCH = 4,
+                     HOST_HEIGHT = 5,
+                     HOST_SUBMISSIONS = 6,
+                     HOST_STORAGE_GET = 7,
 };
 
 struct host_entry {

@@ -1,9 +1,21 @@
 #include "sandbox/scan.h"
 
-enum { SECTION_CUSTOM = 0, SECTION_TYPE = 1, SECTION_IMPORT = 2, SECTION_FUNCTION = 3,
-       SECTION_TABLE = 4, SECTION_MEMORY = 5, SECTION_GLOBAL = 6, SECTION_EXPORT = 7,
-       SECTION_START = 8, SECTION_ELEMENT = 9, SECTION_CODE = 10, SECTION_DATA = 11,
-       SECTION_DATA_COUNT = 12, SECTION_TAG = 13 };
+enum {
+    SECTION_CUSTOM = 0,
+    SECTION_TYPE = 1,
+    SECTION_IMPORT = 2,
+    SECTION_FUNCTION = 3,
+    SECTION_TABLE = 4,
+    SECTION_MEMORY = 5,
+    SECTION_GLOBAL = 6,
+    SECTION_EXPORT = 7,
+    SECTION_START = 8,
+    SECTION_ELEMENT = 9,
+    SECTION_CODE = 10,
+    SECTION_DATA = 11,
+    SECTION_DATA_COUNT = 12,
+    SECTION_TAG = 13
+};
 
 void scan_refuse(struct scan *s, enum outcome outcome, const char *text)
 {
@@ -94,7 +106,10 @@ static void import_refused(struct scan *s, struct span module, struct span name,
 
 static const char *import_kind(uint8_t kind)
 {
-    return kind == 1 ? " (a table)" : kind == 2 ? " (a memory)" : kind == 3 ? " (a global)" : " (a tag)";
+    return kind == 1   ? " (a table)"
+           : kind == 2 ? " (a memory)"
+           : kind == 3 ? " (a global)"
+                       : " (a tag)";
 }
 
 static void read_function_import(struct scan *s, struct rd *r, struct span module, struct span name)
@@ -303,52 +318,34 @@ static void read_custom(struct scan *s, struct rd *r)
     rd_take(r, r->left);
 }
 
+static void read_number(struct scan *s, struct rd *r)
+{
+    (void)s;
+    leb_u32(r); /* The start function; how many data segments there are. */
+}
+
+static void read_tags(struct scan *s, struct rd *r)
+{
+    (void)r;
+    scan_refuse(s, OUTCOME_MODULE, "uses exceptions");
+}
+
 static void read_section(struct scan *s, uint8_t id, struct rd *r)
 {
-    switch (id) {
-    case SECTION_CUSTOM:
-        read_custom(s, r);
-        break;
-    case SECTION_TYPE:
-        read_types(s, r);
-        break;
-    case SECTION_IMPORT:
-        read_imports(s, r);
-        break;
-    case SECTION_FUNCTION:
-        read_functions(s, r);
-        break;
-    case SECTION_TABLE:
-        read_tables(s, r);
-        break;
-    case SECTION_MEMORY:
-        read_memories(s, r);
-        break;
-    case SECTION_GLOBAL:
-        read_globals(s, r);
-        break;
-    case SECTION_EXPORT:
-        read_exports(s, r);
-        break;
-    case SECTION_START:
-    case SECTION_DATA_COUNT:
-        leb_u32(r);
-        break;
-    case SECTION_ELEMENT:
-        read_elements(s, r);
-        break;
-    case SECTION_CODE:
-        read_bodies(s, r);
-        break;
-    case SECTION_DATA:
-        read_data(s, r);
-        break;
-    case SECTION_TAG:
-        scan_refuse(s, OUTCOME_MODULE, "uses exceptions");
-        break;
-    default:
+    static void (*const readers[])(struct scan * s, struct rd * r) = {
+        [SECTION_CUSTOM] = read_custom,     [SECTION_TYPE] = read_types,
+        [SECTION_IMPORT] = read_imports,    [SECTION_FUNCTION] = read_functions,
+        [SECTION_TABLE] = read_tables,      [SECTION_MEMORY] = read_memories,
+        [SECTION_GLOBAL] = read_globals,    [SECTION_EXPORT] = read_exports,
+        [SECTION_START] = read_number,      [SECTION_ELEMENT] = read_elements,
+        [SECTION_CODE] = read_bodies,       [SECTION_DATA] = read_data,
+        [SECTION_DATA_COUNT] = read_number, [SECTION_TAG] = read_tags,
+    };
+    if (id >= COUNT_OF(readers)) {
         scan_refuse(s, OUTCOME_MODULE, "an unknown section");
+        return;
     }
+    readers[id](s, r);
     if (scan_ok(s) && (r->bad != ERR_OK || r->left != 0)) {
         scan_refuse(s, OUTCOME_MODULE, "section ");
         verdict_number(s->verdict, id);
@@ -404,7 +401,8 @@ static void check_entries(struct scan *s)
     if (!entry_is(s, s->evaluate, "ii>I"))
         scan_refuse(s, OUTCOME_ABI, "it has no evaluate(i32, i32) -> i64 of its own");
     if (!entry_is(s, s->alloc, "i>i") && !entry_is(s, s->allocate, "ii>i"))
-        scan_refuse(s, OUTCOME_ABI, "it has neither alloc(i32) -> i32 nor allocate(i32, i32) -> i32");
+        scan_refuse(s, OUTCOME_ABI,
+                    "it has neither alloc(i32) -> i32 nor allocate(i32, i32) -> i32");
     if (s->validate != UINT32_MAX && !entry_is(s, s->validate, "ii>i"))
         scan_refuse(s, OUTCOME_ABI, "its validate is not (i32, i32) -> i32");
     if (s->initialize != UINT32_MAX && !entry_is(s, s->initialize, ">"))
@@ -426,7 +424,8 @@ void sandbox_inspect(struct span module, struct arena *scratch, struct sandbox_f
                      .initialize = UINT32_MAX};
     verdict_set(out, OUTCOME_OK, "");
     s.types = arena_array(scratch, MODULE_TYPES_MAX, sizeof *s.types);
-    s.functions = arena_array(scratch, MODULE_IMPORTS_MAX + MODULE_FUNCTIONS_MAX, sizeof *s.functions);
+    s.functions =
+        arena_array(scratch, MODULE_IMPORTS_MAX + MODULE_FUNCTIONS_MAX, sizeof *s.functions);
     if (s.types == NULL || s.functions == NULL)
         verdict_set(out, OUTCOME_INFRA, "no memory to inspect a module");
     else if (scan_cap(&s, "size of the module", module.len, MODULE_BYTES_MAX))
