@@ -1,7 +1,7 @@
 /* The static inspection, on modules made of bytes.  tests/hostile has the many. */
 #include "base/test.h"
-#include "sandbox/scan.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/scan.h"
 
 /* The smallest module that is taken: alloc, evaluate, a memory of two pages. */
 static const uint8_t good[] = {
