@@ -15,15 +15,14 @@ static void on_down(void *ctx, const char *why)
 {
     struct daemon *d = ctx;
     (void)why;
-    d->chain = NULL;
     node_on_chain_down(d->node, os_now_ms());
 }
 
 void daemon_chain_dial(struct daemon *d, uint32_t endpoint)
 {
     struct ws_callbacks callbacks = {d, on_up, on_text, on_down};
-    if (ws_open(&d->chain, &d->loop, d->chain_urls[endpoint], &callbacks) != ERR_OK) {
+    if (d->chain == NULL && ws_open(&d->chain, &d->loop, &callbacks) != ERR_OK)
         d->chain = NULL;
+    if (d->chain == NULL || ws_dial(d->chain, d->chain_urls[endpoint]) != ERR_OK)
         d->chain_refused = true; /* Reported at the end of the turn. */
-    }
 }

@@ -75,8 +75,8 @@ static void world_chain_send(void *ctx, struct span text)
 static void world_chain_close(void *ctx)
 {
     struct daemon *d = ctx;
-    ws_close(d->chain);
-    d->chain = NULL;
+    if (d->chain != NULL)
+        ws_hang_up(d->chain);
 }
 
 void daemon_world(struct daemon *d, struct world *w)
