@@ -12,15 +12,33 @@ static void read_one(struct rd *r, uint8_t op)
     uint8_t block[32];
     uint32_t limit = op;
     switch (op % 11) {
-    case 0: rd_u8(r); break;
-    case 1: rd_u16(r); break;
-    case 2: rd_u32(r); break;
-    case 3: rd_u64(r); break;
-    case 4: rd_u16_be(r); break;
-    case 5: rd_u32_be(r); break;
-    case 6: rd_bool(r); break;
-    case 7: rd_into(r, (struct room){block, op % sizeof block}); break;
-    case 8: rd_take(r, op); break;
+    case 0:
+        rd_u8(r);
+        break;
+    case 1:
+        rd_u16(r);
+        break;
+    case 2:
+        rd_u32(r);
+        break;
+    case 3:
+        rd_u64(r);
+        break;
+    case 4:
+        rd_u16_be(r);
+        break;
+    case 5:
+        rd_u32_be(r);
+        break;
+    case 6:
+        rd_bool(r);
+        break;
+    case 7:
+        rd_into(r, (struct room){block, op % sizeof block});
+        break;
+    case 8:
+        rd_take(r, op);
+        break;
     case 9:
         if (rd_text(r, limit).len > limit)
             abort();

@@ -116,10 +116,9 @@ static enum MHD_Result start_stream(struct http *h, struct exchange *x, const st
     x->pinged_ms = uv_now(h->loop);
     MHD_set_connection_option(x->connection, MHD_CONNECTION_OPTION_TIMEOUT,
                               (unsigned)STREAM_IDLE_S);
-    return queue(x->connection, a->status,
-                 MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, stream_read, x,
-                                                   NULL),
-                 a);
+    return queue(
+        x->connection, a->status,
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, stream_read, x, NULL), a);
 }
 
 static enum rpc_verb verb_of(const char *method)
@@ -134,7 +133,8 @@ static enum rpc_verb verb_of(const char *method)
 static enum MHD_Result answer(struct http *h, struct exchange *x, const char *url,
                               const char *method)
 {
-    struct rpc_answer a = {.status = 413, .type = "text/plain; charset=utf-8",
+    struct rpc_answer a = {.status = 413,
+                           .type = "text/plain; charset=utf-8",
                            .body = SPAN_LITERAL("the body is over its limit\n")};
     struct rpc_request q = {
         .verb = verb_of(method),
@@ -271,14 +271,13 @@ static bool address_of(const struct http_config *c, struct sockaddr_storage *out
 
 static struct MHD_Daemon *start(struct http *h, const struct sockaddr_storage *at)
 {
-    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
-                     (at->ss_family == AF_INET6 ? MHD_USE_IPv6 : 0u);
-    return MHD_start_daemon(flags, h->config.port, NULL, NULL, on_request, h,
-                            MHD_OPTION_SOCK_ADDR, (const struct sockaddr *)at,
-                            MHD_OPTION_CONNECTION_LIMIT, (unsigned)h->config.connections,
-                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
-                            MHD_OPTION_STRICT_FOR_CLIENT, 1,
+    unsigned flags =
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (at->ss_family == AF_INET6 ? MHD_USE_IPv6 : 0u);
+    return MHD_start_daemon(flags, h->config.port, NULL, NULL, on_request, h, MHD_OPTION_SOCK_ADDR,
+                            (const struct sockaddr *)at, MHD_OPTION_CONNECTION_LIMIT,
+                            (unsigned)h->config.connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                            (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
+                            (unsigned)IDLE_S, MHD_OPTION_STRICT_FOR_CLIENT, 1,
                             MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_END);
 }
 

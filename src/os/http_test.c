@@ -33,8 +33,8 @@ static int open_world(void **state)
     sample_open(&w->sample);
     uv_loop_init(&w->loop);
     struct rpc_config rc = {.view = &w->sample.view, .blob_bytes_max = 1 << 20};
-    struct http_config hc = {.address = "127.0.0.1", .connections = CONNECTIONS,
-                             .streams = STREAMS};
+    struct http_config hc = {
+        .address = "127.0.0.1", .connections = CONNECTIONS, .streams = STREAMS};
     assert_int_equal(arena_open(&w->memory, rpc_arena_size(&rc) + http_arena_size(&hc)), ERR_OK);
     assert_int_equal(rpc_init(&w->rpc, &w->memory, &rc), ERR_OK);
     hc.rpc = w->rpc;
@@ -134,28 +134,32 @@ static void test_serves_rpc_health_and_files(void **state)
     expect(w, "GET /live HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
            "HTTP/1.1 421 ");
     expect(w, "PUT / HTTP/1.1\r\n" CLOSE "Content-Length: 0\r\n\r\n", "Allow: GET, HEAD");
-    expect(w, "POST /rpc HTTP/1.1\r\n" CLOSE "Content-Type: application/json\r\n"
-              "Content-Length: 56\r\n\r\n"
-              "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"system_version\"}      ",
+    expect(w,
+           "POST /rpc HTTP/1.1\r\n" CLOSE "Content-Type: application/json\r\n"
+           "Content-Length: 56\r\n\r\n"
+           "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"system_version\"}      ",
            "\"version\":\"0.1.0-sample\"");
-    expect(w, "POST /rpc HTTP/1.1\r\n" CLOSE "Content-Type: application/json\r\n"
-              "Transfer-Encoding: chunked\r\n\r\n"
-              "1a\r\n{\"jsonrpc\":\"2.0\",\"id\":1,\"m\r\n1a\r\nethod\":\"system_version\"}  \r\n"
-              "0\r\n\r\n",
+    expect(w,
+           "POST /rpc HTTP/1.1\r\n" CLOSE "Content-Type: application/json\r\n"
+           "Transfer-Encoding: chunked\r\n\r\n"
+           "1a\r\n{\"jsonrpc\":\"2.0\",\"id\":1,\"m\r\n1a\r\nethod\":\"system_version\"}  \r\n"
+           "0\r\n\r\n",
            "\"version\":\"0.1.0-sample\"");
 }
 
 static void test_refuses_what_is_too_big_or_broken(void **state)
 {
     struct world *w = *state;
-    expect(w, "POST /rpc HTTP/1.1\r\n" CLOSE "Content-Type: application/json\r\n"
-              "Content-Length: 100000000\r\n\r\n",
+    expect(w,
+           "POST /rpc HTTP/1.1\r\n" CLOSE "Content-Type: application/json\r\n"
+           "Content-Length: 100000000\r\n\r\n",
            "HTTP/1.1 413 ");
     size_t size = RPC_BODY_MAX + 4096;
     char *request = malloc(size + 256);
     int head = snprintf(request, 256,
                         "POST /rpc HTTP/1.1\r\n" CLOSE "Content-Type: application/json\r\n"
-                        "Transfer-Encoding: chunked\r\n\r\n%zx\r\n", size);
+                        "Transfer-Encoding: chunked\r\n\r\n%zx\r\n",
+                        size);
     memset(request + head, ' ', size);
     memcpy(request + head + size, "\r\n0\r\n\r\n", 8);
     expect(w, request, "HTTP/1.1 413 ");
@@ -208,8 +212,8 @@ static void test_an_address_that_is_taken_is_an_error(void **state)
     struct world *w = *state;
     struct http *second;
     struct arena memory;
-    struct http_config c = {.address = "127.0.0.1", .port = http_port(w->http), .connections = 1,
-                            .rpc = w->rpc};
+    struct http_config c = {
+        .address = "127.0.0.1", .port = http_port(w->http), .connections = 1, .rpc = w->rpc};
     assert_int_equal(arena_open(&memory, 2 * http_arena_size(&c)), ERR_OK);
     assert_int_equal(http_open(&second, &memory, &w->loop, &c), ERR_IO);
     c.address = "localhost";

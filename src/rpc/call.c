@@ -99,8 +99,8 @@ static bool read_args(struct rpc *r, const struct method *m, const json_t *param
     size_t used = 0;
     for (size_t i = 0; i < PARAMS_MAX && m->params[i].kind != PARAM_NONE; i++) {
         const struct param *p = &m->params[i];
-        const json_t *value = json_is_array(params) ? json_array_get(params, i)
-                                                    : json_object_get(params, p->name);
+        const json_t *value =
+            json_is_array(params) ? json_array_get(params, i) : json_object_get(params, p->name);
         if (value == NULL && !p->optional)
             return false;
         if (value == NULL)

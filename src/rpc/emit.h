@@ -15,8 +15,8 @@ struct emit {
     size_t used, size;
     bool full;
     uint32_t depth;
-    char close[EMIT_DEPTH_MAX];   /* what ends each open level */
-    bool filled[EMIT_DEPTH_MAX];  /* it has a value, so a comma comes next */
+    char close[EMIT_DEPTH_MAX];  /* what ends each open level */
+    bool filled[EMIT_DEPTH_MAX]; /* it has a value, so a comma comes next */
 };
 
 struct emit emit_init(struct room out);

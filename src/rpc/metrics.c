@@ -77,7 +77,8 @@ struct span rpc_metrics_text(struct rpc *r)
     struct rpc_metric m;
     v->status(v->ctx, &s);
     line(&p, "# HELP platform_build_info The program's version.\n");
-    line(&p, "# TYPE platform_build_info gauge\nplatform_build_info{version=\"%s\"} 1\n", s.version);
+    line(&p, "# TYPE platform_build_info gauge\nplatform_build_info{version=\"%s\"} 1\n",
+         s.version);
     own_rows(r, &p);
     for (uint32_t i = 0; i < METRICS_MAX && v->metric(v->ctx, i, &m); i++)
         row(&p, &m);

@@ -301,16 +301,27 @@ static struct failure audit_bundle(struct rpc *r, const struct arg *args, struct
 }
 
 static const struct method methods[] = {
-    {"block_get", "a decided slot and its operations", block_get, {{"height", PARAM_NUMBER, false}}},
-    {"block_list", "decided slots, newest first", block_list,
+    {"block_get",
+     "a decided slot and its operations",
+     block_get,
+     {{"height", PARAM_NUMBER, false}}},
+    {"block_list",
+     "decided slots, newest first",
+     block_list,
      {{"last", PARAM_NUMBER, true}, {"count", PARAM_NUMBER, true}}},
     {"audit_head", "the log's size and root, ours and the certified", audit_head, {{0}}},
     {"audit_entry", "one entry of the log", audit_entry, {{"index", PARAM_NUMBER, false}}},
-    {"audit_list", "entries of the log before end, newest first", audit_list,
+    {"audit_list",
+     "entries of the log before end, newest first",
+     audit_list,
      {{"end", PARAM_NUMBER, true}, {"count", PARAM_NUMBER, true}}},
-    {"audit_proof", "the Merkle path of an entry to the certified root", audit_proof,
+    {"audit_proof",
+     "the Merkle path of an entry to the certified root",
+     audit_proof,
      {{"index", PARAM_NUMBER, false}, {"size", PARAM_NUMBER, true}}},
-    {"audit_bundle", "the file that proves a final score", audit_bundle,
+    {"audit_bundle",
+     "the file that proves a final score",
+     audit_bundle,
      {{"submission", PARAM_HASH, false}}},
 };
 

@@ -22,12 +22,12 @@
 #include "rpc/view.h"
 
 enum {
-    RPC_BODY_MAX = 160 << 10,  /* the largest operation in hexadecimal, and what is around it */
+    RPC_BODY_MAX = 160 << 10, /* the largest operation in hexadecimal, and what is around it */
     RPC_BATCH_MAX = 32,
     RPC_DEPTH_MAX = 8,
     RPC_ANSWER_MAX = 4 << 20,
-    RPC_LIST_MAX = 256,        /* elements of a list in one answer; "after" asks on */
-    RPC_EVENTS_MAX = 1024,     /* kept for Last-Event-ID */
+    RPC_LIST_MAX = 256,    /* elements of a list in one answer; "after" asks on */
+    RPC_EVENTS_MAX = 1024, /* kept for Last-Event-ID */
     RPC_EVENT_SIZE_MAX = 1024,
     RPC_HOSTS_MAX = 16,
     RPC_HOST_SIZE_MAX = 128,
@@ -45,14 +45,14 @@ enum rpc_code {
     RPC_NOT_YET = -32002,  /* it will be there: retry later */
     RPC_REJECTED = -32003, /* data.reject: the ledger's code */
     RPC_TOO_BIG = -32004,
-    RPC_BUSY = -32005,     /* a bounded queue is full: retry later */
+    RPC_BUSY = -32005, /* a bounded queue is full: retry later */
     RPC_CONFLICT = -32006,
 };
 
 struct rpc_config {
     const struct rpc_view *view; /* kept */
     uint32_t blob_bytes_max;
-    uint32_t host_count;         /* beside 127.0.0.1, [::1] and localhost with any port */
+    uint32_t host_count; /* beside 127.0.0.1, [::1] and localhost with any port */
     const char *hosts[RPC_HOSTS_MAX];
 };
 
@@ -89,11 +89,11 @@ struct rpc_request {
 
 struct rpc_answer {
     uint32_t status;
-    const char *type;   /* NULL: no body */
-    const char *allow;  /* NULL, or the verbs of a 405 */
-    const char *etag;   /* NULL: not to be kept by the client */
-    struct span body;   /* borrowed until the next call */
-    bool stream;        /* the event stream, from cursor on */
+    const char *type;  /* NULL: no body */
+    const char *allow; /* NULL, or the verbs of a 405 */
+    const char *etag;  /* NULL: not to be kept by the client */
+    struct span body;  /* borrowed until the next call */
+    bool stream;       /* the event stream, from cursor on */
     uint64_t cursor;
 };
 

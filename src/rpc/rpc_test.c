@@ -22,7 +22,9 @@ static int open_world(void **state)
     struct world *w = calloc(1, sizeof *w);
     assert_non_null(w);
     sample_open(&w->sample);
-    struct rpc_config c = {.view = &w->sample.view, .blob_bytes_max = BLOB_MAX, .host_count = 1,
+    struct rpc_config c = {.view = &w->sample.view,
+                           .blob_bytes_max = BLOB_MAX,
+                           .host_count = 1,
                            .hosts = {"validator.example:8443"}};
     assert_int_equal(arena_open(&w->memory, rpc_arena_size(&c)), ERR_OK);
     assert_int_equal(rpc_init(&w->rpc, &w->memory, &c), ERR_OK);
@@ -58,8 +60,8 @@ static json_t *send_text(struct world *w, const char *body)
     va_start(args, params);
     vsnprintf(text, sizeof text, params, args);
     va_end(args);
-    snprintf(w->text, sizeof w->text, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":%s}",
-             method, text);
+    snprintf(w->text, sizeof w->text,
+             "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":%s}", method, text);
     return send_text(w, w->text);
 }
 
@@ -172,10 +174,10 @@ static void test_batches_and_notifications(void **state)
     assert_string_equal(json_string_value(json_object_get(json_array_get(answer, 1), "id")), "b");
     assert_non_null(json_object_get(json_array_get(answer, 1), "result"));
     json_decref(answer);
-    strcpy(w->text, "[7");
-    for (int i = 1; i <= RPC_BATCH_MAX; i++)
-        strcat(w->text, ",7");
-    strcat(w->text, "]");
+    size_t len = 0;
+    for (int i = 0; i <= RPC_BATCH_MAX; i++)
+        len += (size_t)snprintf(w->text + len, 3, "%s", i == 0 ? "[7" : ",7");
+    snprintf(w->text + len, 2, "]");
     assert_int_equal(code_of(send_text(w, w->text)), RPC_REQUEST);
 }
 
@@ -186,9 +188,9 @@ static void test_operations_are_taken_or_refused_with_a_code(void **state)
     hex_encode(w->sample.ops[0], op, sizeof op);
     json_t *answer = call(w, "op_submit", "{\"op\":\"%s\"}", op);
     json_t *result = json_object_get(answer, "result");
-    char id[65], got[65];
-    strcpy(got, json_string_value(json_object_get(result, "id")));
-    assert_string_equal(got, hex_of(&w->sample.submissions[0].id, id));
+    char id[65];
+    assert_string_equal(json_string_value(json_object_get(result, "id")),
+                        hex_of(&w->sample.submissions[0].id, id));
     assert_true(json_is_false(json_object_get(result, "known")));
     json_decref(answer);
     answer = call(w, "op_submit", "[\"%s\"]", op);
@@ -272,7 +274,8 @@ static struct rpc_answer get(struct world *w, enum rpc_verb verb, const char *pa
                              const char *host, const char *type)
 {
     struct rpc_answer a;
-    struct rpc_request q = {.verb = verb, .path = span_of(path, strlen(path)),
+    struct rpc_request q = {.verb = verb,
+                            .path = span_of(path, strlen(path)),
                             .host = span_of(host, strlen(host)),
                             .content_type = span_of(type, strlen(type)),
                             .body = SPAN_LITERAL("{}")};
@@ -285,8 +288,9 @@ static void test_answers_under_its_own_names_only(void **state)
     struct world *w = *state;
     static const char *const good[] = {"127.0.0.1:9000", "localhost", "[::1]:80", "[::1]",
                                        "validator.example:8443"};
-    static const char *const bad[] = {"", "evil.example", "127.0.0.1.evil.example", "localhost:",
-                                      "validator.example:1", "127.0.0.1:9000:9000", "[::2]"};
+    static const char *const bad[] = {"",           "evil.example",        "127.0.0.1.evil.example",
+                                      "localhost:", "validator.example:1", "127.0.0.1:9000:9000",
+                                      "[::2]"};
     for (size_t i = 0; i < COUNT_OF(good); i++)
         assert_int_equal(get(w, RPC_GET, "/live", good[i], "").status, 200);
     for (size_t i = 0; i < COUNT_OF(bad); i++)
@@ -322,7 +326,8 @@ static void test_the_page_is_served_and_kept_by_its_tag(void **state)
     struct rpc_answer a = get(w, RPC_GET, "/", "localhost", ""), again;
     assert_int_equal(a.status, 200);
     assert_string_equal(a.type, "text/html; charset=utf-8");
-    struct rpc_request q = {.verb = RPC_GET, .path = SPAN_LITERAL("/"),
+    struct rpc_request q = {.verb = RPC_GET,
+                            .path = SPAN_LITERAL("/"),
                             .host = SPAN_LITERAL("localhost"),
                             .if_none_match = span_of(a.etag, strlen(a.etag))};
     rpc_handle(w->rpc, &q, &again);

@@ -43,8 +43,12 @@ static uint64_t score_of(uint32_t submission)
 static void append(struct sample *s, const struct audit_body *body)
 {
     struct audit_node nodes[AUDIT_LEVELS];
-    struct audit_entry e = {.format = AUDIT_FORMAT, .index = s->tree.size, .prev = s->last_leaf,
-                            .height = s->height, .epoch = s->set.epoch, .body = *body};
+    struct audit_entry e = {.format = AUDIT_FORMAT,
+                            .index = s->tree.size,
+                            .prev = s->last_leaf,
+                            .height = s->height,
+                            .epoch = s->set.epoch,
+                            .body = *body};
     struct span bytes = audit_entry_encode(&e, room_for(s, 2048));
     if (bytes.ptr == NULL || e.index == SAMPLE_ENTRIES_MAX)
         abort();
@@ -65,11 +69,16 @@ static void append_op(struct sample *s, uint32_t submission)
 static void append_final(struct sample *s, uint32_t i)
 {
     const struct state_submission *x = &s->submissions[i];
-    struct audit_body body = {
-        .tag = AUDIT_BODY_FINAL,
-        .final = {.submission = x->id, .challenge = x->challenge, .miner = x->miner,
-                  .score = x->result.score, .gas = x->result.gas, .outcome = x->result.outcome,
-                  .output = x->result.output, .input = x->blob, .agreed = {15}}};
+    struct audit_body body = {.tag = AUDIT_BODY_FINAL,
+                              .final = {.submission = x->id,
+                                        .challenge = x->challenge,
+                                        .miner = x->miner,
+                                        .score = x->result.score,
+                                        .gas = x->result.gas,
+                                        .outcome = x->result.outcome,
+                                        .output = x->result.output,
+                                        .input = x->blob,
+                                        .agreed = {15}}};
     s->final_at[i] = s->tree.size;
     append(s, &body);
 }
@@ -81,18 +90,29 @@ static void make_set(struct sample *s)
     static const uint64_t tao[SAMPLE_VALIDATORS] = {41000, 30500, 22000, 12500};
     for (uint32_t i = 0; i < SAMPLE_VALIDATORS; i++)
         s->members[i] = (struct valset_member){key_of("val", i), tao[i] * 1000000000u, (uint16_t)i};
-    s->set = (struct valset){.epoch = 7, .chain_block = 2520, .chain_hash = named("block", 2520),
-                             .owner = key_of("owner", 0), .members = s->members,
+    s->set = (struct valset){.epoch = 7,
+                             .chain_block = 2520,
+                             .chain_hash = named("block", 2520),
+                             .owner = key_of("owner", 0),
+                             .members = s->members,
                              .members_count = SAMPLE_VALIDATORS};
 }
 
 static void make_challenges(struct sample *s)
 {
-    const struct policy policy = {.gas = 200000000, .wall_ms = 2000, .memory_pages = 64,
-                                  .table_elements = 64, .stack_bytes = 65536, .host_calls = 100,
-                                  .host_bytes = 65536, .input_bytes = 65536, .output_bytes = 4096,
-                                  .log_bytes = 4096, .host_functions = 1,
-                                  .join = POLICY_JOIN_DETERMINISTIC, .reveal_after = 8};
+    const struct policy policy = {.gas = 200000000,
+                                  .wall_ms = 2000,
+                                  .memory_pages = 64,
+                                  .table_elements = 64,
+                                  .stack_bytes = 65536,
+                                  .host_calls = 100,
+                                  .host_bytes = 65536,
+                                  .input_bytes = 65536,
+                                  .output_bytes = 4096,
+                                  .log_bytes = 4096,
+                                  .host_functions = 1,
+                                  .join = POLICY_JOIN_DETERMINISTIC,
+                                  .reveal_after = 8};
     static const char hostile[] = "<img src=x onerror=alert(1)>\"'";
     for (uint32_t i = 0; i < SAMPLE_CHALLENGES; i++) {
         struct state_challenge *c = &s->challenges[i];
@@ -100,8 +120,10 @@ static void make_challenges(struct sample *s)
         c->phase = i == 0 ? CHALLENGE_PHASE_ACTIVE : CHALLENGE_PHASE_REGISTERED;
         c->body = (struct op_challenge_register){.name = SPAN_LITERAL("tsp"),
                                                  .version = SPAN_LITERAL("1.0.0"),
-                                                 .module = named("module", i), .module_size = 9120,
-                                                 .policy = policy, .share = 10000};
+                                                 .module = named("module", i),
+                                                 .module_size = 9120,
+                                                 .policy = policy,
+                                                 .share = 10000};
         if (i == 1)
             c->body.name = span_of(hostile, sizeof hostile - 1);
     }
@@ -110,8 +132,8 @@ static void make_challenges(struct sample *s)
 static struct span make_op(struct sample *s, const struct state_submission *x, uint64_t nonce)
 {
     struct op op = {.content = {.epoch = x->epoch, .nonce = nonce, .signer = x->miner}};
-    op.content.body = (struct op_body){.tag = OP_BODY_SUBMISSION,
-                                       .submission = {x->challenge, x->blob, x->size}};
+    op.content.body =
+        (struct op_body){.tag = OP_BODY_SUBMISSION, .submission = {x->challenge, x->blob, x->size}};
     return op_encode(&op, room_for(s, 1024));
 }
 
@@ -137,13 +159,19 @@ static void make_submissions(struct sample *s)
         bool final = i < SAMPLE_SUBMISSIONS - NOT_FINAL;
         *x = (struct state_submission){.challenge = s->challenges[0].id,
                                        .miner = s->miners[i % SAMPLE_MINERS],
-                                       .blob = named("blob", i), .size = 208, .slot = 4 + i,
-                                       .epoch = s->set.epoch, .has_result = final};
-        x->phase = final ? SUBMISSION_PHASE_FINAL
-                         : i % 2 == 0 ? SUBMISSION_PHASE_REVEALING : SUBMISSION_PHASE_COMMITTING;
+                                       .blob = named("blob", i),
+                                       .size = 208,
+                                       .slot = 4 + i,
+                                       .epoch = s->set.epoch,
+                                       .has_result = final};
+        x->phase = final        ? SUBMISSION_PHASE_FINAL
+                   : i % 2 == 0 ? SUBMISSION_PHASE_REVEALING
+                                : SUBMISSION_PHASE_COMMITTING;
         x->result = (struct attestation){.module = s->challenges[0].body.module,
-                                         .output = named("out", i), .score = score_of(i),
-                                         .gas = 61000000 + 17000000u * i, .outcome = OUTCOME_OK};
+                                         .output = named("out", i),
+                                         .score = score_of(i),
+                                         .gas = 61000000 + 17000000u * i,
+                                         .outcome = OUTCOME_OK};
         s->ops[i] = make_op(s, x, i);
         x->id = hash_tagged("PLTFOPID", s->ops[i]);
         x->result.submission = x->id;
@@ -157,19 +185,30 @@ static void make_submissions(struct sample *s)
 static void status(void *ctx, struct rpc_status *out)
 {
     struct sample *s = ctx;
-    *out = (struct rpc_status){.version = "0.1.0-sample", .network = named("net", 0),
-                               .self = s->members[1].hotkey, .uptime_ms = s->height * 500,
-                               .peers = 3, .pending_ops = 2, .log_size = s->tree.size,
-                               .log_root = audit_tree_root(&s->tree), .netuid = 2,
+    *out = (struct rpc_status){.version = "0.1.0-sample",
+                               .network = named("net", 0),
+                               .self = s->members[1].hotkey,
+                               .uptime_ms = s->height * 500,
+                               .peers = 3,
+                               .pending_ops = 2,
+                               .log_size = s->tree.size,
+                               .log_root = audit_tree_root(&s->tree),
+                               .netuid = 2,
                                .chain_block = 2520 + s->height / 4,
                                .chain_hash = named("block", 2520 + s->height / 4),
                                .chain_age_ms = 3000};
     out->peer = (struct peer_id){.len = 38, .bytes = {0, 36, 8, 1, 18, 32}};
-    out->bft = (struct bft_view_info){.epoch = s->set.epoch, .view = 3, .executed = s->height,
-                                      .stable = s->certified_height, .normal = true,
-                                      .voting = !s->unready, .leader = 3, .self = 1,
+    out->bft = (struct bft_view_info){.epoch = s->set.epoch,
+                                      .view = 3,
+                                      .executed = s->height,
+                                      .stable = s->certified_height,
+                                      .normal = true,
+                                      .voting = !s->unready,
+                                      .leader = 3,
+                                      .self = 1,
                                       .quorum_heard = s->unready ? 2 : 4,
-                                      .has_quorum = !s->unready, .views_changed = 3};
+                                      .has_quorum = !s->unready,
+                                      .views_changed = 3};
 }
 
 static bool unready(void *ctx, uint32_t index, const char **name, const char **text)
@@ -205,11 +244,11 @@ static bool peer(void *ctx, uint32_t index, struct rpc_peer *out)
         return false;
     uint32_t who = index == 0 ? 0 : index + 1;
     *out = (struct rpc_peer){.bound = true, .hotkey = s->members[who].hotkey};
-    out->info = (struct p2p_peer_info){.inbound = index == 2, .ping_us = 310 + index,
-                                       .agent = "platform/0.1.0"};
+    out->info = (struct p2p_peer_info){
+        .inbound = index == 2, .ping_us = 310 + index, .agent = "platform/0.1.0"};
     out->info.id = (struct peer_id){.len = 38, .bytes = {0, 36, 8, 1, 18, 32, (uint8_t)who}};
-    out->info.endpoint = (struct p2p_endpoint){.family = 4, .address = {127, 0, 0, 1},
-                                               .port = (uint16_t)(9000 + who)};
+    out->info.endpoint = (struct p2p_endpoint){
+        .family = 4, .address = {127, 0, 0, 1}, .port = (uint16_t)(9000 + who)};
     return true;
 }
 
@@ -289,8 +328,10 @@ static bool evaluation(void *ctx, const struct hash *id, struct rpc_evaluation *
     if (i == SAMPLE_SUBMISSIONS)
         return false;
     *out = (struct rpc_evaluation){.phase = i == SAMPLE_SUBMISSIONS - 1 ? "running" : "done",
-                                   .gas = 61000000 + 17000000u * i, .memory = 131072 + 65536u * i,
-                                   .host_calls = 2, .host_bytes = 96};
+                                   .gas = 61000000 + 17000000u * i,
+                                   .memory = 131072 + 65536u * i,
+                                   .host_calls = 2,
+                                   .host_bytes = 96};
     return true;
 }
 
@@ -348,8 +389,10 @@ static bool decided(void *ctx, uint64_t seq, struct arena *scratch, struct bft_d
     if (seq == 0 || seq > s->height)
         return false;
     *out = (struct bft_decided){.seq = seq};
-    out->cert.statement = (struct bft_statement){.type = BFT_TYPE_COMMIT, .epoch = s->set.epoch,
-                                                 .view = 3, .seq = seq,
+    out->cert.statement = (struct bft_statement){.type = BFT_TYPE_COMMIT,
+                                                 .epoch = s->set.epoch,
+                                                 .view = 3,
+                                                 .seq = seq,
                                                  .digest = named("slot", seq)};
     out->cert.bitmap[0] = seq % 5 == 0 ? 7 : 15;
     struct room room = {arena_alloc(scratch, 2048), 2048};
@@ -438,9 +481,8 @@ static bool checkpoint(void *ctx, struct arena *scratch, struct bft_checkpoint *
     *out = (struct bft_checkpoint){.aux = {.state_root = named("state", s->certified_height),
                                            .log_size = s->certified.size,
                                            .log_root = audit_tree_root(&s->certified)}};
-    out->cert.statement = (struct bft_statement){.type = BFT_TYPE_CHECKPOINT,
-                                                 .epoch = s->set.epoch,
-                                                 .seq = s->certified_height};
+    out->cert.statement = (struct bft_statement){
+        .type = BFT_TYPE_CHECKPOINT, .epoch = s->set.epoch, .seq = s->certified_height};
     out->cert.bitmap[0] = 15;
     return s->certified.size > 0;
 }
@@ -472,12 +514,12 @@ void sample_open(struct sample *s)
     memset(s, 0, sizeof *s);
     if (arena_open(&s->memory, 24 << 20) != ERR_OK)
         abort();
-    s->view = (struct rpc_view){
-        s,          status,    unready,    genesis, valset,    member,     peer,
-        metric,     challenge_at, challenge, leader_at, submission_at, submission, evaluation,
-        neuron,     next_nonce, weights,   submitted, fate,    pending,    decided,
-        submit,     blob_put,  blob_get,   log_node, log_entry, final_at,  checkpoint,
-        bundle};
+    s->view = (struct rpc_view){s,          status,        unready,    genesis,      valset,
+                                member,     peer,          metric,     challenge_at, challenge,
+                                leader_at,  submission_at, submission, evaluation,   neuron,
+                                next_nonce, weights,       submitted,  fate,         pending,
+                                decided,    submit,        blob_put,   blob_get,     log_node,
+                                log_entry,  final_at,      checkpoint, bundle};
     make_set(s);
     for (uint32_t i = 0; i < SAMPLE_MINERS; i++) {
         s->miners[i] = key_of("miner", i);
@@ -485,8 +527,8 @@ void sample_open(struct sample *s)
     }
     make_challenges(s);
     make_submissions(s);
-    append(s, &(struct audit_body){.tag = AUDIT_BODY_GENESIS,
-                                   .genesis = {named("net", 0), s->set}});
+    append(s,
+           &(struct audit_body){.tag = AUDIT_BODY_GENESIS, .genesis = {named("net", 0), s->set}});
     for (uint32_t i = 0; i < SAMPLE_SUBMISSIONS - NOT_FINAL; i++) {
         sample_step(s);
         append_final(s, i);

@@ -223,17 +223,15 @@ static bool newest_weights(struct rpc *r, struct weights *out)
     view(r)->status(view(r)->ctx, &s);
     if (view(r)->weights(view(r)->ctx, s.bft.epoch, &r->scratch, out))
         return true;
-    return s.bft.epoch > 0 &&
-           view(r)->weights(view(r)->ctx, s.bft.epoch - 1, &r->scratch, out);
+    return s.bft.epoch > 0 && view(r)->weights(view(r)->ctx, s.bft.epoch - 1, &r->scratch, out);
 }
 
 static struct failure weights_get(struct rpc *r, const struct arg *args, struct emit *j)
 {
     struct weights w;
     struct rpc_submitted sent;
-    bool found = args[0].given
-                     ? view(r)->weights(view(r)->ctx, args[0].number, &r->scratch, &w)
-                     : newest_weights(r, &w);
+    bool found = args[0].given ? view(r)->weights(view(r)->ctx, args[0].number, &r->scratch, &w)
+                               : newest_weights(r, &w);
     if (!found)
         return failed(RPC_NOT_FOUND, "no decided weights of this epoch");
     emit_object(j, "result");
@@ -329,19 +327,31 @@ static struct failure score_explain(struct rpc *r, const struct arg *args, struc
 }
 
 static const struct method methods[] = {
-    {"challenge_list", "challenges, 256 from the first-th on", challenge_list,
+    {"challenge_list",
+     "challenges, 256 from the first-th on",
+     challenge_list,
      {{"first", PARAM_NUMBER, true}}},
     {"challenge_get", "one challenge", challenge_get, {{"id", PARAM_HASH, false}}},
-    {"leaderboard_get", "miners of a challenge, best first", leaderboard_get,
+    {"leaderboard_get",
+     "miners of a challenge, best first",
+     leaderboard_get,
      {{"challenge", PARAM_HASH, false}, {"first", PARAM_NUMBER, true}}},
-    {"submission_list", "submissions, 256 from the first-th on", submission_list,
+    {"submission_list",
+     "submissions, 256 from the first-th on",
+     submission_list,
      {{"first", PARAM_NUMBER, true}}},
-    {"submission_get", "one submission and who attested what", submission_get,
+    {"submission_get",
+     "one submission and who attested what",
+     submission_get,
      {{"id", PARAM_HASH, false}}},
     {"epoch_current", "the epoch and where its set was read", epoch_current, {{0}}},
-    {"weights_get", "the decided matrix of an epoch, or the newest", weights_get,
+    {"weights_get",
+     "the decided matrix of an epoch, or the newest",
+     weights_get,
      {{"epoch", PARAM_NUMBER, true}}},
-    {"score_explain", "from a miner's weight to the submissions behind it", score_explain,
+    {"score_explain",
+     "from a miner's weight to the submissions behind it",
+     score_explain,
      {{"hotkey", PARAM_HOTKEY, false}}},
 };
 
