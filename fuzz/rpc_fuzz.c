@@ -34,8 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     struct span in = span_of(bytes + 1, size - 1);
     if (m != NULL) {
         int n = snprintf(body, sizeof body,
-                         "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":%.*s}", m->name,
-                         (int)in.len, (const char *)in.ptr);
+                         "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":%.*s}",
+                         m->name, (int)in.len, (const char *)in.ptr);
         in = span_of(body, n < 0 || (size_t)n >= sizeof body ? 0 : (size_t)n);
     }
     struct span out = rpc_call(r, in);
