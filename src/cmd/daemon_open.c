@@ -371,37 +371,65 @@ static bool open_http(struct daemon *d)
     return e == ERR_OK;
 }
 
-static bool open_signer(struct daemon *d)
+/* What the signer may see of our environment: where its key is, nothing else. */
+static const char *const *signer_environment(const char *key_variable)
 {
-    if (hash_is_zero((const struct hash *)(const void *)&d->hotkey))
-        return true;
+    static char credentials[PATH_MAX + 32], key[8192];
+    static const char *list[3];
+    size_t count = 0;
+    const char *value = getenv("CREDENTIALS_DIRECTORY");
+    if (value != NULL) {
+        snprintf(credentials, sizeof credentials, "CREDENTIALS_DIRECTORY=%s", value);
+        list[count++] = credentials;
+    }
+    value = key_variable != NULL ? getenv(key_variable) : NULL;
+    if (value != NULL) {
+        snprintf(key, sizeof key, "%s=%s", key_variable, value);
+        list[count++] = key;
+    }
+    list[count] = NULL;
+    return list;
+}
+
+static bool start_signer(struct daemon *d, const char *flag, const char *value, bool is_variable)
+{
     static char program[PATH_MAX], dir[PATH_MAX];
-    const char *from[] = {"hotkey_file", "hotkey_env", "hotkey_credential"};
-    const char *flags[] = {"--key-file", "--key-env", "--key-credential"};
+    static const char *args[10];
     const char *given = settings_text(&d->settings, "signer_dir");
     snprintf(program, sizeof program, "%s/platform-signer", d->program_dir);
     if (*given != '\0')
         snprintf(dir, sizeof dir, "%s", given);
     else
         snprintf(dir, sizeof dir, "%s/signer", d->data_dir);
+    const char *const list[] = {program, "--fd", "3", "--dir", dir, "--genesis",
+                                settings_text(&d->settings, "genesis"), flag, value, NULL};
+    memcpy(args, list, sizeof list);
+    struct child_config c = {.program = program,
+                             .args = args,
+                             .env = signer_environment(is_variable ? value : NULL),
+                             .frame_max = 1 << 20,
+                             .restart_ms = 1000,
+                             .ctx = d,
+                             .on_up = daemon_on_signer_up,
+                             .on_frame = daemon_on_signer_frame,
+                             .on_down = daemon_on_signer_down};
+    return folder_make(dir) == ERR_OK && child_open(&d->signer, &d->loop, &c) == ERR_OK;
+}
+
+static bool open_signer(struct daemon *d)
+{
+    static const char *const from[] = {"hotkey_file", "hotkey_env", "hotkey_credential"};
+    static const char *const flags[] = {"--key-file", "--key-env", "--key-credential"};
+    if (hash_is_zero((const struct hash *)(const void *)&d->hotkey))
+        return true;
     for (size_t i = 0; i < COUNT_OF(from); i++) {
         const char *value = settings_text(&d->settings, from[i]);
         if (*value == '\0')
             continue;
-        static const char *args[12];
-        const char *const list[] = {program, "--fd", "3", "--dir", dir, "--genesis",
-                                    settings_text(&d->settings, "genesis"), flags[i], value, NULL};
-        memcpy(args, list, sizeof list);
-        struct child_config c = {.program = program,
-                                 .args = args,
-                                 .env = (const char *const *)environ,
-                                 .frame_max = 1 << 20,
-                                 .restart_ms = 1000,
-                                 .ctx = d,
-                                 .on_up = daemon_on_signer_up,
-                                 .on_frame = daemon_on_signer_frame,
-                                 .on_down = daemon_on_signer_down};
-        return child_open(&d->signer, &d->loop, &c) == ERR_OK;
+        if (start_signer(d, flags[i], value, i == 1))
+            return true;
+        daemon_say("platform-signer cannot be started", d->program_dir, strerror(errno), NULL);
+        return false;
     }
     daemon_say("a validator needs its hotkey", "hotkey_file, hotkey_env or hotkey_credential",
                "none is set", "set one, or leave --hotkey empty to observe");
