@@ -5,6 +5,7 @@
 #include "check.h"
 #include "crypto/hash.h"
 #include "crypto/sr25519.h"
+#include "registry/registry.h"
 #include "sandbox/sandbox.h"
 
 enum { MINERS = 8, AGAIN_MS = 3000, PERIOD_MS = 250 };
@@ -122,7 +123,7 @@ static void register_challenge(struct sim *s, struct sim_node *m)
                                                   .module_size = (uint32_t)module.len,
                                                   .policy = sandbox_policy_default(),
                                                   .share = 10000}};
-    c->challenge = challenge_id(&body.challenge_register, &c->scratch);
+    c->challenge = registry_challenge_id(&body.challenge_register, &c->scratch);
     hand_in(s, m, sign(s, m, &c->owner, &c->nonces[0], &body));
     c->registered = true;
 }

@@ -65,7 +65,7 @@ enum err ledger_loaded(struct ledger *l);
 
 /* Ids. */
 struct hash op_id(struct span op_bytes);
-struct hash challenge_id(const struct op_challenge_register *body, struct arena *scratch);
+/* The id of a challenge is registry_challenge_id. */
 /* "PLTFOPER" and the encoding of content; {NULL, 0} when out is too small. */
 void op_signing_bytes(const struct op_content *content, struct room out, struct span *bytes);
 

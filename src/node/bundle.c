@@ -38,9 +38,9 @@ static enum err add_handovers(struct building *b)
     if (list == NULL && epochs > 0)
         return ERR_NO_MEMORY;
     for (uint64_t epoch = 0; epoch < epochs; epoch++) {
-        uint8_t key[STORAGE_KEY_SIZE];
+        uint8_t key[SLOT_KEY_SIZE];
         struct span bytes;
-        enum err e = db_get(b->n->config.db, DB_INDEX, storage_key(key, 'h', epoch), &bytes);
+        enum err e = db_get(b->n->config.db, DB_INDEX, slot_key(key, 'h', epoch), &bytes);
         if (e == ERR_OK)
             e = audit_handover_decode(arena_copy(b->arena, bytes), b->arena, &list[epoch]);
         if (e != ERR_OK)

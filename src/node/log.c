@@ -2,6 +2,7 @@
 
 #include "codec/rd.h"
 #include "codec/wr.h"
+#include "registry/registry.h"
 
 enum { NODE_KEY_SIZE = 9, ID_KEY_SIZE = 1 + HASH_SIZE };
 
@@ -28,7 +29,7 @@ static enum err index_registration(struct node *n, uint64_t index, const struct 
     if (a->reject != REJECT_NONE || op_decode(a->op, &n->scratch, &op) != ERR_OK ||
         op.content.body.tag != OP_BODY_CHALLENGE_REGISTER)
         return ERR_OK;
-    struct hash id = challenge_id(&op.content.body.challenge_register, &n->scratch);
+    struct hash id = registry_challenge_id(&op.content.body.challenge_register, &n->scratch);
     return put_index(n, id_key(memory, 'c', &id), index);
 }
 
@@ -51,7 +52,7 @@ static enum err index_entry(struct node *n, uint64_t index, struct span bytes)
         e = put_index(n, id_key(memory, 'f', &entry.body.final.submission), index);
         break;
     case AUDIT_BODY_WEIGHTS:
-        e = put_index(n, storage_key(memory, 'w', entry.body.weights.weights.epoch), index);
+        e = put_index(n, slot_key(memory, 'w', entry.body.weights.weights.epoch), index);
         break;
     case AUDIT_BODY_GENESIS:
     case AUDIT_BODY_UNRESOLVED:
@@ -69,7 +70,7 @@ static enum err store_nodes(struct node *n, struct span entry)
     for (uint32_t i = 0; i < count; i++) {
         uint8_t key[NODE_KEY_SIZE];
         enum err e = db_put(n->config.db, DB_NODES,
-                            storage_key(key, (char)nodes[i].level, nodes[i].index),
+                            slot_key(key, (char)nodes[i].level, nodes[i].index),
                             hash_span(&nodes[i].hash));
         if (e != ERR_OK)
             return e;
@@ -83,8 +84,8 @@ enum err log_store(struct node *n, uint64_t size)
     struct audit_tree before = n->stored_tree;
     for (uint64_t index = n->entry_first; index < size; index++) {
         struct span bytes = n->entries[index - n->entry_first].bytes;
-        uint8_t key[STORAGE_KEY_SIZE];
-        enum err e = db_put(n->config.db, DB_LOG, storage_key(key, 'e', index), bytes);
+        uint8_t key[SLOT_KEY_SIZE];
+        enum err e = db_put(n->config.db, DB_LOG, slot_key(key, 'e', index), bytes);
         if (e == ERR_OK)
             e = store_nodes(n, bytes);
         if (e == ERR_OK)
@@ -116,8 +117,8 @@ bool log_entry(struct node *n, uint64_t index, struct span *bytes)
         *bytes = n->entries[index - n->entry_first].bytes;
         return true;
     }
-    uint8_t key[STORAGE_KEY_SIZE];
-    return db_get(n->config.db, DB_LOG, storage_key(key, 'e', index), bytes) == ERR_OK;
+    uint8_t key[SLOT_KEY_SIZE];
+    return db_get(n->config.db, DB_LOG, slot_key(key, 'e', index), bytes) == ERR_OK;
 }
 
 bool log_find(struct node *n, char table, const struct hash *id, uint64_t *index)
@@ -139,7 +140,7 @@ static bool get_node(void *ctx, uint32_t level, uint64_t index, struct hash *out
     struct node *n = ctx;
     uint8_t key[NODE_KEY_SIZE];
     struct span value;
-    if (db_get(n->config.db, DB_NODES, storage_key(key, (char)level, index), &value) != ERR_OK ||
+    if (db_get(n->config.db, DB_NODES, slot_key(key, (char)level, index), &value) != ERR_OK ||
         value.len != HASH_SIZE)
         return false;
     memcpy(out->bytes, value.ptr, HASH_SIZE);

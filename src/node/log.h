@@ -12,10 +12,10 @@
 
 #include "node/internal.h"
 
-enum { STORAGE_KEY_SIZE = 9 };
+enum { SLOT_KEY_SIZE = 9 };
 
 /* A table's letter and a number, big-endian, so that keys sort. */
-struct span storage_key(uint8_t memory[STORAGE_KEY_SIZE], char table, uint64_t number);
+struct span slot_key(uint8_t memory[SLOT_KEY_SIZE], char table, uint64_t number);
 
 /* Inside a transaction: everything up to size leaves. */
 enum err log_store(struct node *n, uint64_t size);

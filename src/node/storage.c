@@ -19,12 +19,12 @@ static const struct span meta_tree = {(const uint8_t *)"tree", 4};
 
 enum { TREE_BYTES = 8 + AUDIT_LEVELS * HASH_SIZE + HASH_SIZE };
 
-struct span storage_key(uint8_t memory[STORAGE_KEY_SIZE], char table, uint64_t number)
+struct span slot_key(uint8_t memory[SLOT_KEY_SIZE], char table, uint64_t number)
 {
     memory[0] = (uint8_t)table;
     for (int i = 0; i < 8; i++)
         memory[1 + i] = (uint8_t)(number >> (56 - 8 * i));
-    return span_of(memory, STORAGE_KEY_SIZE);
+    return span_of(memory, SLOT_KEY_SIZE);
 }
 
 /* --- writing a checkpoint */
@@ -45,9 +45,9 @@ static enum err put_changes(struct node *n, struct span changes)
 
 static enum err put_blocks(struct node *n, uint64_t seq)
 {
-    uint8_t memory[STORAGE_KEY_SIZE];
+    uint8_t memory[SLOT_KEY_SIZE];
     for (uint32_t i = 0; i < n->recent_count && n->recent[i].seq <= seq; i++) {
-        enum err e = db_put(n->config.db, DB_BLOCKS, storage_key(memory, 'b', n->recent[i].seq),
+        enum err e = db_put(n->config.db, DB_BLOCKS, slot_key(memory, 'b', n->recent[i].seq),
                             n->recent[i].decided);
         if (e != ERR_OK)
             return e;
@@ -70,8 +70,8 @@ static enum err put_tree(struct node *n, const struct snapshot *s)
  * epoch with the set that follows. */
 static enum err put_proofs(struct node *n, const struct snapshot *s, struct span checkpoint)
 {
-    uint8_t memory[STORAGE_KEY_SIZE];
-    enum err e = db_put(n->config.db, DB_INDEX, storage_key(memory, 'k', s->seq), checkpoint);
+    uint8_t memory[SLOT_KEY_SIZE];
+    enum err e = db_put(n->config.db, DB_INDEX, slot_key(memory, 'k', s->seq), checkpoint);
     if (e != ERR_OK || !s->ends_epoch)
         return e;
     struct audit_handover handover;
@@ -82,7 +82,7 @@ static enum err put_proofs(struct node *n, const struct snapshot *s, struct span
     struct room room = {arena_alloc(&n->scratch, size), size};
     assert(e == ERR_OK && room.ptr != NULL);
     return db_put(n->config.db, DB_INDEX,
-                  storage_key(memory, 'h', handover.checkpoint.cert.statement.epoch),
+                  slot_key(memory, 'h', handover.checkpoint.cert.statement.epoch),
                   audit_handover_encode(&handover, room));
 }
 
@@ -281,8 +281,8 @@ bool storage_decided(struct node *n, uint64_t seq, struct span *bytes)
             *bytes = n->recent[i].decided;
             return true;
         }
-    uint8_t memory[STORAGE_KEY_SIZE];
-    return db_get(n->config.db, DB_BLOCKS, storage_key(memory, 'b', seq), bytes) == ERR_OK;
+    uint8_t memory[SLOT_KEY_SIZE];
+    return db_get(n->config.db, DB_BLOCKS, slot_key(memory, 'b', seq), bytes) == ERR_OK;
 }
 
 static bool serve(struct node *n, struct peer *to, uint8_t tag, struct span body)
@@ -301,7 +301,7 @@ void storage_serve(struct node *n, struct peer *to, uint64_t seq)
     if (n->now_ms < time_add(to->served_ms, SERVE_PAUSE_MS) && to->served_ms != 0)
         return;
     to->served_ms = n->now_ms;
-    uint8_t memory[STORAGE_KEY_SIZE];
+    uint8_t memory[SLOT_KEY_SIZE];
     struct span bytes;
     size_t sent = 0, mark = arena_mark(&n->scratch);
     for (uint64_t s = seq; s < seq + SERVE_SLOTS_MAX && sent < SERVE_BYTES_MAX; s++) {
@@ -309,7 +309,7 @@ void storage_serve(struct node *n, struct peer *to, uint64_t seq)
             break;
         sent += bytes.len;
         if (s % BFT_CHECKPOINT_INTERVAL == 0 &&
-            db_get(n->config.db, DB_INDEX, storage_key(memory, 'k', s), &bytes) == ERR_OK)
+            db_get(n->config.db, DB_INDEX, slot_key(memory, 'k', s), &bytes) == ERR_OK)
             serve(n, to, BFT_MESSAGE_CHECKPOINT, bytes);
         arena_reset(&n->scratch, mark);
     }

@@ -56,7 +56,7 @@ static bool names(struct span s, const char *text)
     return span_equal(s, span_of(text, strlen(text)));
 }
 
-const struct host_entry *host_find(struct span module, struct span name)
+const struct host_entry *host_entry_find(struct span module, struct span name)
 {
     for (size_t i = 0; i < HOST_TABLE_COUNT; i++) {
         if (names(module, HOST_TABLE[i].module) && names(name, HOST_TABLE[i].name))

@@ -145,7 +145,7 @@ struct host_entry {
 enum { HOST_TABLE_COUNT = 40 };
 extern const struct host_entry HOST_TABLE[HOST_TABLE_COUNT];
 
-/* host_find: NULL when no host of this kind ever offered it. */
-const struct host_entry *host_find(struct span module, struct span name);
+/* host_entry_find: NULL when no host of this kind ever offered it. */
+const struct host_entry *host_entry_find(struct span module, struct span name);
 
 #endif

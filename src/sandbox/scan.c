@@ -122,7 +122,7 @@ static void read_function_import(struct scan *s, struct rd *r, struct span modul
         return;
     }
     s->functions[s->function_count++] = (uint16_t)type;
-    const struct host_entry *entry = host_find(module, name);
+    const struct host_entry *entry = host_entry_find(module, name);
     if (entry == NULL)
         import_refused(s, module, name, "");
     else if (strcmp(entry->type, s->types[type].text) != 0)
