@@ -144,7 +144,7 @@ static void world_flush(void *ctx, uint64_t ticket)
     uint64_t delay = 80 + prng_below(&m->prng, 200) + m->slow_us;
     sim_at(m->sim, delay,
            (struct sim_event){.kind = EV_FLUSHED, .node = m->index, .life = m->life, .number = ticket,
-                              .from = (uint32_t)m->disk.pending_used},
+                              .from = (uint32_t)(m->disk.flushed_total + m->disk.pending_used)},
            (struct span){0});
 }
 
@@ -159,13 +159,15 @@ static void write_frame(struct sim_disk *d, struct span records, size_t cut)
     d->size += size;
 }
 
-/* Everything that was appended when the flush was asked for is durable. */
-static void flushed(struct sim_node *m, size_t upto)
+/* Everything that was appended when the flush was asked for is durable: total
+ * bytes since the machine started. */
+static void flushed(struct sim_node *m, uint32_t total)
 {
     struct sim_disk *d = &m->disk;
-    upto = min_u64(upto, d->pending_used);
-    if (upto == 0)
-        return;
+    uint32_t upto = total - d->flushed_total;
+    if (total <= d->flushed_total)
+        return; /* A later flush was faster. */
+    d->flushed_total = total;
     checks_durable(m->sim, m, span_of(d->pending, upto));
     write_frame(d, span_of(d->pending, upto), SIZE_MAX);
     memmove(d->pending, d->pending + upto, d->pending_used - upto);
@@ -343,6 +345,7 @@ void machine_stop(struct sim_node *m, bool torn)
         d->link = link;
     }
     d->pending_used = 0;
+    d->flushed_total = 0;
     chain_hang_up(m);
     node_close(m->node);
     m->node = NULL;

@@ -94,6 +94,7 @@ struct sim_disk {
     struct journal_chain link;
     uint8_t *pending;        /* appended, not flushed */
     size_t pending_used, pending_room;
+    uint32_t flushed_total;
     bool journal_started;
     struct span guard;       /* the signer's own memory: see signer.c */
 };

@@ -115,12 +115,12 @@ static void test_the_host_table_is_sound(void **state)
         const struct host_entry *e = &HOST_TABLE[i];
         struct span module = span_of(e->module, strlen(e->module));
         struct span name = span_of(e->name, strlen(e->name));
-        assert_ptr_equal(host_find(module, name), e); /* No two of one name. */
+        assert_ptr_equal(host_entry_find(module, name), e); /* No two of one name. */
         assert_int_equal(e->policy == 0, e->function == HOST_REFUSED);
         assert_true(strspn(e->type, "iI") + strspn(strchr(e->type, '>'), ">iI") == strlen(e->type));
     }
-    assert_null(host_find(SPAN_LITERAL("platform_sandbox"), SPAN_LITERAL("log_messag")));
-    assert_null(host_find((struct span){0}, (struct span){0}));
+    assert_null(host_entry_find(SPAN_LITERAL("platform_sandbox"), SPAN_LITERAL("log_messag")));
+    assert_null(host_entry_find((struct span){0}, (struct span){0}));
 }
 
 static int64_t signed_leb(const char *bytes, size_t len, unsigned bits, enum err want)
