@@ -340,6 +340,12 @@ int pool_pid(const struct pool *p, uint32_t slot)
     return child_pid(p->slots[slot].child);
 }
 
+bool pool_is_ready(const struct pool *p, uint32_t slot)
+{
+    assert(slot < p->config.slots);
+    return p->slots[slot].ready && p->slots[slot].phase == IDLE;
+}
+
 void pool_close(struct pool *p)
 {
     if (p == NULL || p->closing)

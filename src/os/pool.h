@@ -58,6 +58,9 @@ bool pool_cancel(struct pool *p, uint64_t token);
 /* pool_pid: the process of a slot, 0 while it has none; for status and tests. */
 int pool_pid(const struct pool *p, uint32_t slot);
 
+/* pool_is_ready: the worker of a slot is up and waits. */
+bool pool_is_ready(const struct pool *p, uint32_t slot);
+
 /* pool_close ends the workers; jobs are answered with POOL_CLOSED.  The memory
  * goes when the loop has run once more.  NULL is fine. */
 void pool_close(struct pool *p);
