@@ -1,6 +1,6 @@
-#include "chain/client.h"
+#include "chain/chain.h"
 
-#include "crypto/hash.h"
+#include "chain/client.h"
 
 static const char *const outcome_names[] = {"confirmed", "failed",      "refused", "expired",
                                             "different", "unsupported", "unsigned"};
@@ -314,7 +314,7 @@ static void on_metadata(struct chain *c, const json_t *result, uint64_t now_ms)
 static void want_head(struct chain *c, uint64_t number, uint64_t now_ms)
 {
     if (number < c->head)
-        return; /* CH-7: an endpoint that lags; it may catch up in time. */
+        return;                    /* CH-7: an endpoint that lags; it may catch up in time. */
     if (number > c->head_wanted) { /* Only progress keeps the connection. */
         c->head_wanted = number;
         c->head_due_ms = time_add(now_ms, c->config.head_ms);

@@ -82,7 +82,7 @@ static void read_list(struct rd *r, uint32_t index, struct chain_metagraph *g,
 static void read_field(struct rd *r, uint32_t index, struct chain_metagraph *g,
                        struct chain_neuron *neurons)
 {
-    switch (index) {
+    switch ((enum field)index) {
     case FIELD_OWNER_HOTKEY:
         rd_into(r, (struct room){g->owner.bytes, HOTKEY_SIZE});
         return;
@@ -107,8 +107,15 @@ static void read_field(struct rd *r, uint32_t index, struct chain_metagraph *g,
     case FIELD_COMMIT_REVEAL_PERIOD:
         g->commit_reveal_period = scale_compact(r);
         return;
-    default:
+    case FIELD_HOTKEYS:
+    case FIELD_COLDKEYS:
+    case FIELD_ACTIVE:
+    case FIELD_PERMIT:
+    case FIELD_LAST_UPDATE:
+    case FIELD_TOTAL_STAKE:
         read_list(r, index, g, neurons);
+        return;
+    case FIELD_FIRST_UNKNOWN: /* Not asked for. */
         return;
     }
 }

@@ -44,6 +44,7 @@ struct devchain_config {
     uint64_t version_key;
     bool commit_reveal;
     uint32_t finality_lag; /* blocks between the head and the finalized one */
+    bool no_sync;          /* tests and simulations: DC-3 holds for this process only */
     bool volatile_store;   /* nothing is flushed: for the simulator */
 };
 

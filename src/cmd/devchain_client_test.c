@@ -1,11 +1,10 @@
 /* The chain client against the development chain, frame by frame in one
  * process: what is confirmed, what is named, and what survives a bad link. */
-#include "chain/chain_test.h"
-
 #include <ftw.h>
 #include <unistd.h>
 
 #include "chain/chain.h"
+#include "chain/chain_test.h"
 #include "cmd/devchain_rpc.h"
 #include "crypto/sr25519.h"
 
@@ -164,11 +163,12 @@ static void open_chain(struct world *w)
 static struct world *open_world(const char *uri)
 {
     struct world *w = test_calloc(1, sizeof *w);
-    strcpy(w->dir, "devchain-test-XXXXXX");
+    snprintf(w->dir, sizeof w->dir, "devchain-test-XXXXXX");
     assert_non_null(mkdtemp(w->dir));
     assert_int_equal(arena_open(&w->arena, 96 << 20), ERR_OK);
     devchain_config_default(&w->config);
     w->config.dir = w->dir;
+    w->config.no_sync = true;
     w->now_ms = 1750000000000;
     open_chain(w);
     assert_int_equal(sr25519_from_uri(span_of(uri, strlen(uri)), &w->key), ERR_OK);

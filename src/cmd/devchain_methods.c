@@ -59,18 +59,32 @@ static json_t *author_pending(struct rpc_call *c)
 
 /* ---- chain ---- */
 
+/* A number as clients write it: JSON's own, or hexadecimal digits. */
+static bool take_number(const json_t *value, uint64_t *out)
+{
+    uint64_t x = 0;
+    struct span digits = hex_strip(span_of(json_string_value(value), json_string_length(value)));
+    if (json_is_integer(value) && json_integer_value(value) >= 0) {
+        *out = (uint64_t)json_integer_value(value);
+        return true;
+    }
+    if (!json_is_string(value) || digits.len == 0 || digits.len > 16)
+        return false;
+    for (size_t i = 0; i < digits.len; i++) {
+        uint8_t pair[2] = {'0', digits.ptr[i]}, nibble;
+        if (hex_decode(span_of(pair, 2), (struct room){&nibble, 1}) != ERR_OK)
+            return false;
+        x = x << 4 | nibble;
+    }
+    *out = x;
+    return true;
+}
+
 static json_t *hash_of_number(struct rpc_call *c, const json_t *number)
 {
-    uint64_t block = (uint64_t)json_integer_value(number);
-    struct span digits = hex_strip(span_of(json_string_value(number), json_string_length(number)));
-    if (json_is_string(number) && digits.len <= 16) {
-        char text[17] = {0};
-        memcpy(text, digits.ptr, digits.len);
-        if (sscanf(text, "%lx", &block) != 1)
-            return rpc_fail(c, INVALID_PARAMS, "Invalid params", NULL);
-    } else if (!json_is_integer(number) || json_integer_value(number) < 0) {
+    uint64_t block;
+    if (!take_number(number, &block))
         return rpc_fail(c, INVALID_PARAMS, "Invalid params", NULL);
-    }
     return rpc_block_hash(c->chain, block);
 }
 
@@ -144,13 +158,17 @@ static json_t *chain_subscribe_finalized(struct rpc_call *c)
 
 static json_t *unsubscribe(struct rpc_call *c)
 {
-    unsigned long long id = 0;
-    const char *text = json_string_value(param(c, 0));
-    if (text == NULL || sscanf(text, "dev%llu", &id) != 1)
+    const json_t *id = param(c, 0);
+    if (!json_is_string(id))
         return rpc_fail(c, INVALID_PARAMS, "Invalid subscription id", NULL);
     for (uint32_t i = 0; i < DEVRPC_SUBSCRIPTIONS_MAX; i++) {
         struct subscription *s = &c->rpc->subscriptions[i];
-        if (s->kind == SUB_NONE || s->id != id || s->session != c->session)
+        if (s->kind == SUB_NONE || s->session != c->session)
+            continue;
+        json_t *name = rpc_subscription_id(s);
+        bool same = json_equal(name, id);
+        json_decref(name);
+        if (!same)
             continue;
         s->kind = SUB_NONE;
         return json_true();

@@ -100,7 +100,7 @@ static bool take_option(struct program *p, int id, const char *name)
     struct devchain_config *c = &p->config;
     uint64_t x = 0;
     bool good = true;
-    switch (id) {
+    switch ((enum option_id)id) {
     case OPT_DIR:
         c->dir = optarg;
         break;
@@ -148,10 +148,10 @@ static bool take_option(struct program *p, int id, const char *name)
     case OPT_VERSION_KEY:
         good = take_number(name, 0, UINT64_MAX, &c->version_key);
         break;
-    default:
-        return false;
+    case OPT_HELP:
+        break;
     }
-    return good;
+    return good && id != '?';
 }
 
 /* Every bad value is reported, not only the first. */
@@ -222,7 +222,7 @@ static int run_loop(struct program *p)
 static int run(struct program *p)
 {
     if (mkdir(p->config.dir, 0700) != 0 && errno != EEXIST) {
-        fprintf(stderr, "devchain: %s: %s\n", p->config.dir, strerror(errno));
+        fprintf(stderr, "devchain: %s: the directory cannot be made\n", p->config.dir);
         return 1;
     }
     enum err e = devchain_open(&p->chain, &p->config);
