@@ -1,0 +1,635 @@
+/* The chain client against a scripted endpoint: what honest servers do in odd
+ * orders, and what others do. */
+#include "chain/chain.h"
+
+#include "chain/chain_test.h"
+
+enum { OUTS_MAX = 128, ANSWERS_MAX = 32 };
+
+#define HASH_A "\"0x1111111111111111111111111111111111111111111111111111111111111111\""
+#define HASH_B "\"0x2222222222222222222222222222222222222222222222222222222222222222\""
+
+/* What the endpoint answers to a method, or to a method and runtime function. */
+struct answer {
+    const char *method;
+    const char *body; /* "\"result\":..." or "\"error\":..."; NULL: nothing */
+};
+
+struct bench {
+    struct arena arena;
+    struct chain_config config;
+    struct chain *chain;
+    uint64_t now_ms;
+    char *metadata; /* a body */
+    uint32_t answer_count;
+    struct answer answers[ANSWERS_MAX];
+    uint32_t asked;
+    char last[2048]; /* the latest frame sent */
+    uint32_t dials, endpoint, readies, downs, heads, graphs, signs, results;
+    enum chain_why why;
+    uint64_t head;
+    bool graph_good;
+    struct chain_metagraph graph;
+    uint32_t spec_version;
+    uint8_t implicit_spec;
+    enum chain_outcome outcome;
+    char name[CHAIN_NAME_MAX];
+};
+
+static void answer(struct bench *b, const char *method, const char *body)
+{
+    for (uint32_t i = 0; i < b->answer_count; i++)
+        if (strcmp(b->answers[i].method, method) == 0) {
+            b->answers[i].body = body;
+            return;
+        }
+    assert_true(b->answer_count < ANSWERS_MAX);
+    b->answers[b->answer_count++] = (struct answer){method, body};
+}
+
+static const char *body_for(struct bench *b, const char *method, const char *function)
+{
+    char both[128];
+    snprintf(both, sizeof both, "%s:%s", method, function == NULL ? "" : function);
+    for (uint32_t i = 0; i < b->answer_count; i++)
+        if (strcmp(b->answers[i].method, both) == 0)
+            return b->answers[i].body;
+    for (uint32_t i = 0; i < b->answer_count; i++)
+        if (strcmp(b->answers[i].method, method) == 0)
+            return b->answers[i].body;
+    return NULL;
+}
+
+static void tell(struct bench *b, const char *text)
+{
+    chain_on_text(b->chain, span_of(text, strlen(text)), b->now_ms);
+}
+
+static void on_sent(struct bench *b, struct span text)
+{
+    json_t *request = json_loadb((const char *)text.ptr, text.len, 0, NULL);
+    assert_non_null(request);
+    b->asked++;
+    snprintf(b->last, sizeof b->last, "%.*s", (int)min_u64(text.len, sizeof b->last - 1),
+             (const char *)text.ptr);
+    const json_t *first = json_array_get(json_object_get(request, "params"), 0);
+    const char *body = body_for(b, json_string_value(json_object_get(request, "method")),
+                                json_string_value(first));
+    if (body != NULL) {
+        size_t size = strlen(body) + 64;
+        char *reply = test_malloc(size);
+        snprintf(reply, size, "{\"jsonrpc\":\"2.0\",\"id\":%lld,%s}",
+                 (long long)json_integer_value(json_object_get(request, "id")), body);
+        tell(b, reply);
+        test_free(reply);
+    }
+    json_decref(request);
+}
+
+static void perform(struct bench *b, const struct chain_out *out)
+{
+    static const struct signature signature;
+    switch (out->kind) {
+    case CHAIN_OUT_DIAL:
+        b->dials++;
+        b->endpoint = out->endpoint;
+        return;
+    case CHAIN_OUT_SEND:
+        on_sent(b, out->text);
+        return;
+    case CHAIN_OUT_CLOSE:
+        return;
+    case CHAIN_OUT_READY:
+        b->readies++;
+        b->spec_version = out->spec_version;
+        return;
+    case CHAIN_OUT_DOWN:
+        b->downs++;
+        b->why = out->why;
+        return;
+    case CHAIN_OUT_HEAD:
+        b->heads++;
+        b->head = out->block;
+        return;
+    case CHAIN_OUT_METAGRAPH:
+        b->graphs++;
+        b->graph_good = out->metagraph != NULL;
+        if (b->graph_good)
+            b->graph = *out->metagraph;
+        return;
+    case CHAIN_OUT_SIGN:
+        b->signs++;
+        b->implicit_spec = out->implicit.ptr[0];
+        chain_signed(b->chain, out->token, &signature, b->now_ms);
+        return;
+    case CHAIN_OUT_RESULT:
+        b->results++;
+        b->outcome = out->outcome;
+        memcpy(b->name, out->name, sizeof b->name);
+        return;
+    }
+}
+
+static void drain(struct bench *b)
+{
+    struct chain_out out;
+    while (chain_poll(b->chain, &out))
+        perform(b, &out);
+}
+
+static struct bench *open_bench(const char *metadata)
+{
+    struct bench *b = test_calloc(1, sizeof *b);
+    assert_int_equal(arena_open(&b->arena, 16 << 20), ERR_OK);
+    size_t mark = arena_mark(&b->arena);
+    struct span bytes = read_zstd(&b->arena, metadata);
+    size_t size = 2 * bytes.len + 32;
+    b->metadata = test_malloc(size);
+    memcpy(b->metadata, "\"result\":\"0x", 12);
+    hex_encode(bytes, b->metadata + 12, size - 12);
+    strncat(b->metadata, "\"", 2);
+    arena_reset(&b->arena, mark);
+    chain_config_default(&b->config);
+    b->config.has_genesis = true;
+    memset(b->config.genesis.bytes, 0x11, HASH_SIZE);
+    b->config.has_hotkey = true;
+    b->now_ms = 1000;
+    answer(b, "chain_getBlockHash", "\"result\":" HASH_A);
+    answer(b, "state_getRuntimeVersion",
+           "\"result\":{\"specVersion\":200,\"transactionVersion\":1}");
+    answer(b, "state_getMetadata", b->metadata);
+    answer(b, "chain_subscribeFinalizedHeads", "\"result\":\"x1\"");
+    answer(b, "state_subscribeRuntimeVersion", "\"error\":{\"code\":-32601,\"message\":\"no\"}");
+    return b;
+}
+
+static void start(struct bench *b)
+{
+    assert_int_equal(chain_init(&b->chain, &b->arena, &b->config, b->now_ms), ERR_OK);
+    drain(b);
+    assert_int_equal(b->dials, 1);
+}
+
+static void connect_now(struct bench *b)
+{
+    chain_on_connected(b->chain, b->now_ms);
+    drain(b);
+}
+
+static void wake(struct bench *b)
+{
+    b->now_ms = chain_wake_at(b->chain);
+    chain_on_time(b->chain, b->now_ms);
+    drain(b);
+}
+
+static void announce(struct bench *b, const char *number)
+{
+    char text[256];
+    snprintf(text, sizeof text,
+             "{\"jsonrpc\":\"2.0\",\"method\":\"chain_finalizedHead\",\"params\":"
+             "{\"subscription\":\"x1\",\"result\":{\"number\":\"%s\"}}}",
+             number);
+    tell(b, text);
+    drain(b);
+}
+
+static void close_bench(struct bench *b)
+{
+    arena_close(&b->arena);
+    test_free(b->metadata);
+    test_free(b);
+}
+
+/* ---- Liars and broken servers ---- */
+
+static void test_another_genesis_is_refused_and_the_next_endpoint_tried(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(SPEC_293);
+    b->config.endpoint_count = 2;
+    answer(b, "chain_getBlockHash", "\"result\":" HASH_B);
+    start(b);
+    assert_int_equal(b->endpoint, 0);
+    connect_now(b);
+    assert_int_equal(b->downs, 1);
+    assert_int_equal(b->why, CHAIN_WHY_GENESIS);
+    assert_int_equal(b->asked, 1); /* Nothing else was asked of it. */
+    assert_int_equal(chain_counters(b->chain)->genesis_refusals, 1);
+    answer(b, "chain_getBlockHash", "\"result\":" HASH_A);
+    wake(b);
+    assert_int_equal(b->endpoint, 1);
+    connect_now(b);
+    assert_int_equal(b->readies, 1);
+    assert_true(chain_is_ready(b->chain));
+    close_bench(b);
+}
+
+static void test_the_first_genesis_is_pinned(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(SPEC_293);
+    b->config.has_genesis = false;
+    start(b);
+    connect_now(b);
+    assert_int_equal(b->readies, 1);
+    chain_on_disconnected(b->chain, b->now_ms);
+    drain(b);
+    answer(b, "chain_getBlockHash", "\"result\":" HASH_B);
+    wake(b);
+    connect_now(b);
+    assert_int_equal(b->readies, 1);
+    assert_int_equal(b->why, CHAIN_WHY_GENESIS);
+    close_bench(b);
+}
+
+static void test_garbage_ends_the_connection(void **state)
+{
+    (void)state;
+    static char deep[6001];
+    memset(deep, '[', sizeof deep - 1);
+    static const char *const frames[] = {
+        "",
+        "not json",
+        "[]",
+        "\"text\"",
+        "{\"id\":",
+        deep,
+        "\xff\xfe",
+        "{\"jsonrpc\":\"2.0\",\"method\":\"chain_finalizedHead\",\"params\":7}",
+        "{\"method\":\"chain_finalizedHead\",\"params\":{\"result\":{\"number\":\"0xzz\"}}}"};
+    struct bench *b = open_bench(SPEC_293);
+    start(b);
+    for (uint32_t i = 0; i < COUNT_OF(frames); i++) {
+        connect_now(b);
+        assert_int_equal(b->readies, i + 1);
+        tell(b, frames[i]);
+        drain(b);
+        assert_int_equal(b->downs, i + 1);
+        assert_int_equal(b->why, CHAIN_WHY_GARBAGE);
+        wake(b);
+        assert_int_equal(b->dials, i + 2);
+    }
+    connect_now(b);
+    tell(b, "{\"jsonrpc\":\"2.0\",\"id\":4242,\"result\":1}"); /* Late: no harm. */
+    tell(b, "{}");
+    drain(b);
+    assert_true(chain_is_ready(b->chain));
+    chain_on_oversize(b->chain, b->now_ms);
+    drain(b);
+    assert_int_equal(b->why, CHAIN_WHY_OVERSIZE);
+    close_bench(b);
+}
+
+static void test_a_greeting_of_another_shape_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method, *body;
+        enum chain_why why;
+    } cases[] = {
+        {"chain_getBlockHash", "\"result\":null", CHAIN_WHY_GARBAGE},
+        {"chain_getBlockHash", "\"error\":{\"code\":-1,\"message\":\"busy\"}", CHAIN_WHY_GARBAGE},
+        {"chain_getBlockHash", "\"result\":\"0x11\"", CHAIN_WHY_GARBAGE},
+        {"state_getRuntimeVersion", "\"result\":{\"specVersion\":\"1\"}", CHAIN_WHY_GARBAGE},
+        {"state_getRuntimeVersion", "\"result\":{\"specVersion\":-1,\"transactionVersion\":1}",
+         CHAIN_WHY_GARBAGE},
+        {"state_getMetadata", "\"result\":\"0x6d657461\"", CHAIN_WHY_RUNTIME},
+        {"state_getMetadata", "\"result\":\"0x6d6574610d00\"", CHAIN_WHY_RUNTIME},
+        {"state_getMetadata", "\"result\":17", CHAIN_WHY_RUNTIME},
+        {"chain_subscribeFinalizedHeads", "\"error\":{\"code\":1}", CHAIN_WHY_GARBAGE},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct bench *b = open_bench(SPEC_293);
+        answer(b, cases[i].method, cases[i].body);
+        start(b);
+        connect_now(b);
+        assert_int_equal(b->downs, 1);
+        assert_int_equal(b->why, cases[i].why);
+        close_bench(b);
+    }
+}
+
+static void test_redials_back_off_within_bounds(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(SPEC_293);
+    b->config.redial_min_ms = 100;
+    b->config.redial_max_ms = 1000;
+    start(b);
+    uint64_t ceiling = 100;
+    for (int i = 0; i < 10; i++) {
+        uint64_t before = b->now_ms;
+        chain_on_disconnected(b->chain, b->now_ms);
+        drain(b);
+        assert_int_equal(b->why, CHAIN_WHY_UNREACHABLE);
+        wake(b);
+        assert_true(b->now_ms - before >= ceiling / 2 && b->now_ms - before <= ceiling);
+        ceiling = min_u64(2 * ceiling, 1000);
+    }
+    wake(b); /* A dial that is never answered has a deadline too. */
+    assert_int_equal(b->why, CHAIN_WHY_UNREACHABLE);
+    close_bench(b);
+}
+
+static void test_an_endpoint_that_stops_answering_is_left(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(SPEC_293);
+    answer(b, "state_getMetadata", NULL);
+    start(b);
+    connect_now(b);
+    assert_int_equal(b->downs, 0);
+    uint64_t before = b->now_ms;
+    wake(b);
+    assert_int_equal(b->now_ms - before, b->config.call_ms);
+    assert_int_equal(b->why, CHAIN_WHY_STALLED);
+    assert_int_equal(chain_counters(b->chain)->timeouts, 1);
+    close_bench(b);
+}
+
+/* ---- Heads ---- */
+
+static void test_heads_in_odd_forms_and_orders(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(SPEC_293);
+    answer(b, "chain_subscribeFinalizedHeads", NULL);
+    start(b);
+    connect_now(b);
+    announce(b, "0x0000001c"); /* Before the reply that names the subscription. */
+    assert_int_equal(b->heads, 1);
+    assert_int_equal(b->head, 28);
+    announce(b, "0x1b"); /* CH-7 */
+    assert_int_equal(b->heads, 1);
+    announce(b, "0x1d");
+    assert_int_equal(b->head, 29);
+    chain_on_disconnected(b->chain, b->now_ms);
+    drain(b);
+    wake(b);
+    connect_now(b);
+    announce(b, "0x10"); /* Another endpoint that lags. */
+    assert_int_equal(b->heads, 2);
+    answer(b, "chain_getBlockHash", "\"result\":" HASH_B);
+    announce(b, "0x1d"); /* The same number under another hash. */
+    assert_int_equal(b->heads, 2);
+    assert_int_equal(b->why, CHAIN_WHY_GARBAGE);
+    close_bench(b);
+}
+
+static void test_old_heads_do_not_keep_a_connection(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(SPEC_293);
+    start(b);
+    connect_now(b);
+    announce(b, "0x5");
+    uint64_t due = b->now_ms + b->config.head_ms;
+    b->now_ms += 60000;
+    announce(b, "0x5");
+    assert_int_equal(chain_wake_at(b->chain), due);
+    wake(b);
+    assert_int_equal(b->why, CHAIN_WHY_SILENT);
+    close_bench(b);
+}
+
+/* ---- Reading ---- */
+
+/* A subnet with one neuron, in the selective form for the fields we ask for. */
+static char *metagraph_body(uint64_t block, bool newer)
+{
+    static const uint8_t lists[] = {52, 53, 56, 57, 59, 69};
+    static const uint8_t wanted[] = {5, 7, 8, 9, 26, 27, 46, 47, 52, 53, 56, 57, 59, 69};
+    uint8_t bytes[512];
+    struct wr w = wr_init((struct room){bytes, sizeof bytes});
+    wr_u8(&w, 1);
+    scale_put_compact(&w, 2);
+    for (uint8_t i = 1; i < (newer ? 74 : 73); i++) {
+        bool asked = memchr(wanted, i, sizeof wanted) != NULL;
+        wr_bool(&w, asked);
+        if (!asked)
+            continue;
+        if (memchr(lists, i, sizeof lists) != NULL)
+            scale_put_compact(&w, 1);
+        if (i == 5 || i == 52 || i == 53)
+            for (int k = 0; k < 32; k++)
+                wr_u8(&w, i);
+        else if (i == 46 || i == 56 || i == 57)
+            wr_u8(&w, 1);
+        else
+            scale_put_compact(&w, i == 7 ? block : i == 8 ? 360 : i == 9 ? 100 : i);
+    }
+    char *body = test_malloc(2048);
+    memcpy(body, "\"result\":\"0x", 12);
+    hex_encode(wr_done(&w), body + 12, 2000);
+    strncat(body, "\"", 2);
+    return body;
+}
+
+static void read_graph(struct bench *b, const char *body)
+{
+    answer(b, "state_call:SubnetInfoRuntimeApi_get_selective_metagraph", body);
+    assert_int_equal(chain_read_metagraph(b->chain, 1, b->now_ms), ERR_OK);
+    drain(b);
+}
+
+static void test_a_runtime_with_its_own_schedule_is_asked(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(SPEC_424);
+    char *body = metagraph_body(500, true);
+    start(b);
+    connect_now(b);
+    assert_int_equal(chain_read_metagraph(b->chain, 1, b->now_ms), ERR_CLOSED);
+    announce(b, "0x1f4");
+    answer(b, "state_queryStorageAt",
+           "\"result\":[{\"changes\":"
+           "[[\"0x658faa385070e074c85bf6b568cf05554f101d7a30ae31c7ab3099206c5ae12b0200\","
+           "\"0x2a00000000000000\"],"
+           "[\"0x658faa385070e074c85bf6b568cf055590010c37124c14146041452f9ffba0df0200\","
+           "\"0x9001000000000000\"]]}]");
+    answer(b, "state_call:SubnetInfoRuntimeApi_get_next_epoch_start_block",
+           "\"result\":\"0x01f802000000000000\"");
+    read_graph(b, body);
+    assert_true(b->graph_good);
+    assert_int_equal(b->graph.neuron_count, 1);
+    assert_int_equal(b->graph.neurons[0].stake.rao, 69);
+    assert_int_equal(b->graph.epoch_index, 42);
+    assert_int_equal(b->graph.last_epoch_block, 400);
+    assert_int_equal(b->graph.next_epoch_block, 760);
+    answer(b, "state_call:SubnetInfoRuntimeApi_get_next_epoch_start_block",
+           "\"error\":{\"code\":4003,\"message\":\"no such function\"}");
+    read_graph(b, body);
+    assert_int_equal(b->graph.next_epoch_block, 400 + 360);
+    test_free(body);
+    close_bench(b);
+}
+
+static void test_a_metagraph_of_another_block_or_shape_is_refused(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(SPEC_293);
+    char *body = metagraph_body(500, false), *other = metagraph_body(499, false);
+    start(b);
+    connect_now(b);
+    announce(b, "0x1f4");
+    read_graph(b, body);
+    assert_true(b->graph_good);
+    assert_int_equal(b->graph.epoch_index, 503 / 361);
+    read_graph(b, other);
+    assert_false(b->graph_good);
+    read_graph(b, "\"result\":\"0x00\"");
+    assert_false(b->graph_good);
+    read_graph(b, "\"result\":null");
+    assert_false(b->graph_good);
+    read_graph(b, "\"error\":{\"code\":1}");
+    assert_false(b->graph_good);
+    for (size_t cut = 2; cut < strlen(body) - 16; cut += 2) {
+        char *shorter = test_malloc(2048);
+        snprintf(shorter, 2048, "%.*s\"", (int)(12 + cut), body);
+        if (strcmp(shorter, body) != 0) {
+            read_graph(b, shorter);
+            assert_false(b->graph_good);
+        }
+        test_free(shorter);
+    }
+    assert_true(chain_is_ready(b->chain));
+    test_free(body);
+    test_free(other);
+    close_bench(b);
+}
+
+/* ---- Submitting ---- */
+
+/* The account's row (nonce 7) and uid 0, for a zero hotkey on subnet 2. */
+#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
+#define HASHED_ZEROS "ff0f22492f44bac4c4b30ae58d0e8daa" ZEROS
+#define ACCOUNT_ROW                                                                                \
+    "[\"0x26aa394eea5630e07c48ae0c9558cef7b99d880ec681799c0cf30e8886371da9" HASHED_ZEROS           \
+    "\",\"0x07000000\"]"
+#define UID_ROW                                                                                    \
+    "[\"0x658faa385070e074c85bf6b568cf0555aab1b4e78e1ea8305462ee53b3686dc80200" HASHED_ZEROS       \
+    "\",\"0x0000\"]"
+
+static struct bench *open_submitter(void)
+{
+    struct bench *b = open_bench(SPEC_293);
+    start(b);
+    connect_now(b);
+    announce(b, "0x64");
+    answer(b, "state_queryStorageAt", "\"result\":[{\"changes\":[" ACCOUNT_ROW "," UID_ROW "]}]");
+    return b;
+}
+
+static void submit(struct bench *b, const char *pool)
+{
+    static const uint16_t one[] = {1};
+    struct chain_action a = {.kind = CHAIN_SET_WEIGHTS,
+                             .weights = {.netuid = 2, .count = 1, .uids = one, .values = one}};
+    answer(b, "author_submitExtrinsic", pool);
+    assert_int_equal(chain_submit(b->chain, 9, &a, b->now_ms), ERR_OK);
+    drain(b);
+}
+
+static void test_refusals_of_the_pool_have_names(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body, *name;
+    } cases[] = {
+        {"\"error\":{\"code\":1010,\"message\":\"Invalid Transaction\",\"data\":\"Custom error: "
+         "6\"}",
+         "RateLimitExceeded"},
+        {"\"error\":{\"code\":1010,\"message\":\"{\\\"invalid\\\":{\\\"custom\\\":1}}\"}",
+         "StakeAmountTooLow"},
+        {"\"error\":{\"code\":1010,\"message\":\"Invalid Transaction\",\"data\":\"Inability to pay "
+         "some fees (e.g. account balance too low)\"}",
+         "Payment"},
+        {"\"error\":{\"code\":1010,\"message\":\"Invalid Transaction\",\"data\":\"Custom error: "
+         "255\"}",
+         "Custom"},
+        {"\"error\":{\"code\":1,\"message\":\"something else\"}", "something else"},
+        {"\"error\":{}", "Unknown"},
+    };
+    struct bench *b = open_submitter();
+    for (uint32_t i = 0; i < COUNT_OF(cases); i++) {
+        submit(b, cases[i].body);
+        assert_int_equal(b->results, i + 1);
+        assert_int_equal(b->outcome, CHAIN_REFUSED);
+        assert_string_equal(b->name, cases[i].name);
+    }
+    close_bench(b);
+}
+
+/* CH-6: after an upgrade every signature is bad until the version is fetched. */
+static void test_a_bad_signature_fetches_the_version(void **state)
+{
+    (void)state;
+    struct bench *b = open_submitter();
+    assert_int_equal(b->spec_version, 200);
+    answer(b, "state_getRuntimeVersion",
+           "\"result\":{\"specVersion\":201,\"transactionVersion\":1}");
+    submit(b,
+           "\"error\":{\"code\":1010,\"message\":\"{\\\"invalid\\\":{\\\"badProof\\\":null}}\"}");
+    assert_int_equal(b->signs, CHAIN_TRIES_MAX); /* It never became good. */
+    assert_int_equal(b->implicit_spec, 201);
+    assert_int_equal(b->outcome, CHAIN_EXPIRED);
+    close_bench(b);
+}
+
+static void test_a_full_pool_waits_for_the_next_head(void **state)
+{
+    (void)state;
+    struct bench *b = open_submitter();
+    submit(b, "\"error\":{\"code\":1016,\"message\":\"Immediately Dropped\"}");
+    assert_int_equal(b->signs, 1);
+    announce(b, "0x65");
+    assert_int_equal(b->signs, 2);
+    assert_int_equal(b->results, 0);
+    answer(b, "author_submitExtrinsic", "\"result\":" HASH_B);
+    announce(b, "0x66");
+    assert_int_equal(b->signs, 3);
+    announce(b, "0x67"); /* The nonce has not moved: it goes on watching. */
+    assert_int_equal(b->results, 0);
+    assert_int_equal(b->signs, 3);
+    close_bench(b);
+}
+
+static void test_what_cannot_be_submitted(void **state)
+{
+    (void)state;
+    struct bench *b = open_submitter();
+    struct chain_action a = {.kind = CHAIN_SET_COMMITMENT};
+    assert_int_equal(chain_submit(b->chain, 1, &a, b->now_ms), ERR_TOO_BIG);
+    a = (struct chain_action){.kind = CHAIN_SET_WEIGHTS,
+                              .weights = {.count = CALL_WEIGHTS_MAX + 1}};
+    assert_int_equal(chain_submit(b->chain, 1, &a, b->now_ms), ERR_TOO_BIG);
+    close_bench(b);
+    b = open_bench(SPEC_293);
+    b->config.has_hotkey = false;
+    start(b);
+    a = (struct chain_action){.kind = CHAIN_REGISTER};
+    assert_int_equal(chain_submit(b->chain, 1, &a, b->now_ms), ERR_DENIED);
+    close_bench(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest all[] = {
+        cmocka_unit_test(test_another_genesis_is_refused_and_the_next_endpoint_tried),
+        cmocka_unit_test(test_the_first_genesis_is_pinned),
+        cmocka_unit_test(test_garbage_ends_the_connection),
+        cmocka_unit_test(test_a_greeting_of_another_shape_is_refused),
+        cmocka_unit_test(test_redials_back_off_within_bounds),
+        cmocka_unit_test(test_an_endpoint_that_stops_answering_is_left),
+        cmocka_unit_test(test_heads_in_odd_forms_and_orders),
+        cmocka_unit_test(test_old_heads_do_not_keep_a_connection),
+        cmocka_unit_test(test_a_runtime_with_its_own_schedule_is_asked),
+        cmocka_unit_test(test_a_metagraph_of_another_block_or_shape_is_refused),
+        cmocka_unit_test(test_refusals_of_the_pool_have_names),
+        cmocka_unit_test(test_a_bad_signature_fetches_the_version),
+        cmocka_unit_test(test_a_full_pool_waits_for_the_next_head),
+        cmocka_unit_test(test_what_cannot_be_submitted),
+    };
+    return cmocka_run_group_tests_name("client", all, NULL, NULL);
+}
