@@ -8,22 +8,14 @@ static const struct fe curve_2d = {
 static const struct fe inv_sqrt_minus_one_minus_d = {
     {0xfdaa805d40ea, 0x2eb482e57d339, 0x7610274bc58, 0x6510b613dc8ff, 0x786c8905cfaff}};
 
-/* A sum or double before its last products: x = X/Z and y = Y/T.  X, Y, Z and T
- * are loose. */
-struct open_sum {
-    struct fe x, y, z, t;
-};
-
-static inline __attribute__((always_inline)) void close_xyz(struct point *p,
-                                                            const struct open_sum *s)
+static inline __attribute__((always_inline)) void close_xyz(struct point *p, const struct sum *s)
 {
     fe_mul(&p->x, &s->x, &s->t);
     fe_mul(&p->y, &s->y, &s->z);
     fe_mul(&p->z, &s->z, &s->t);
 }
 
-static inline __attribute__((always_inline)) void close_all(struct point *p,
-                                                            const struct open_sum *s)
+static inline __attribute__((always_inline)) void close_all(struct point *p, const struct sum *s)
 {
     close_xyz(p, s);
     fe_mul(&p->t, &s->x, &s->y);
@@ -32,8 +24,7 @@ static inline __attribute__((always_inline)) void close_all(struct point *p,
 /* dbl-2008-hwcd for a = -1; reads x, y, z only.  Bounds, with tight squares s <
  * 2^51 + 2^13: y < 2^52.1, z < 2^52.6, so z is below 2^53 - 76 and t < 2^53.6;
  * x < 2^51.1 + 2^53 < 2^53.4. */
-static inline __attribute__((always_inline)) void double_open(struct open_sum *r,
-                                                              const struct point *p)
+static inline __attribute__((always_inline)) void double_open(struct sum *r, const struct point *p)
 {
     struct fe xx, yy, zz, both;
     fe_square(&xx, &p->x);
@@ -52,7 +43,7 @@ static inline __attribute__((always_inline)) void double_open(struct open_sum *r
  * 2dxy, and d2 = twice the product of both z: all tight but d2 < 2^52.1.  All
  * results are below 2^53. */
 static inline __attribute__((always_inline)) void
-add_open(struct open_sum *r, const struct point *p, const struct fe *plus, const struct fe *minus,
+add_open(struct sum *r, const struct point *p, const struct fe *plus, const struct fe *minus,
          const struct fe *t2d, const struct fe *d2)
 {
     struct fe a, b, c;
@@ -69,7 +60,7 @@ add_open(struct open_sum *r, const struct point *p, const struct fe *plus, const
 
 /* The same, taking the second point away: -(x, y) = (-x, y). */
 static inline __attribute__((always_inline)) void
-sub_open(struct open_sum *r, const struct point *p, const struct fe *plus, const struct fe *minus,
+sub_open(struct sum *r, const struct point *p, const struct fe *plus, const struct fe *minus,
          const struct fe *t2d, const struct fe *d2)
 {
     struct fe a, b, c;
@@ -84,52 +75,72 @@ sub_open(struct open_sum *r, const struct point *p, const struct fe *plus, const
     fe_add(&r->t, d2, &c);
 }
 
-void point_identity(struct point *p)
+void sum_init(struct sum *s)
 {
-    *p = (struct point){fe_zero, fe_one, fe_one, fe_zero};
+    *s = (struct sum){fe_zero, fe_one, fe_one, fe_one};
 }
 
-void point_double(struct point *p, unsigned times)
+void sum_double(struct sum *s, unsigned times)
 {
-    struct open_sum s;
-    if (times == 0)
-        return;
-    for (; times > 1; times--) {
-        double_open(&s, p);
-        close_xyz(p, &s);
+    struct point p;
+    for (; times > 0; times--) {
+        close_xyz(&p, s);
+        double_open(s, &p);
     }
-    double_open(&s, p);
-    close_all(p, &s);
 }
 
-void point_add(struct point *p, const struct cached *table, int digit)
+void sum_add(struct sum *s, const struct cached *table, int digit)
 {
-    struct open_sum s;
+    struct point p;
     struct fe d2;
     if (digit == 0)
         return;
     const struct cached *c = &table[(digit < 0 ? -digit : digit) / 2];
-    fe_mul(&d2, &p->z, &c->z);
+    close_all(&p, s);
+    fe_mul(&d2, &p.z, &c->z);
     fe_add(&d2, &d2, &d2);
     if (digit > 0)
-        add_open(&s, p, &c->y_plus_x, &c->y_minus_x, &c->t2d, &d2);
+        add_open(s, &p, &c->y_plus_x, &c->y_minus_x, &c->t2d, &d2);
     else
-        sub_open(&s, p, &c->y_plus_x, &c->y_minus_x, &c->t2d, &d2);
-    close_all(p, &s);
+        sub_open(s, &p, &c->y_plus_x, &c->y_minus_x, &c->t2d, &d2);
 }
 
-void point_add_affine(struct point *p, const struct affine *table, int digit)
+void sum_add_affine(struct sum *s, const struct affine *table, int digit)
 {
-    struct open_sum s;
+    struct point p;
     struct fe d2;
     if (digit == 0)
         return;
     const struct affine *c = &table[(digit < 0 ? -digit : digit) / 2];
-    fe_add(&d2, &p->z, &p->z);
+    close_all(&p, s);
+    fe_add(&d2, &p.z, &p.z);
     if (digit > 0)
-        add_open(&s, p, &c->y_plus_x, &c->y_minus_x, &c->xy2d, &d2);
+        add_open(s, &p, &c->y_plus_x, &c->y_minus_x, &c->xy2d, &d2);
     else
-        sub_open(&s, p, &c->y_plus_x, &c->y_minus_x, &c->xy2d, &d2);
+        sub_open(s, &p, &c->y_plus_x, &c->y_minus_x, &c->xy2d, &d2);
+}
+
+void sum_close(const struct sum *s, struct point *out)
+{
+    close_all(out, s);
+}
+
+/* p times 2^times. */
+static void double_point(struct point *p, unsigned times)
+{
+    struct sum s;
+    double_open(&s, p);
+    sum_double(&s, times - 1);
+    close_all(p, &s);
+}
+
+static void add_point(struct point *p, const struct cached *c)
+{
+    struct sum s;
+    struct fe d2;
+    fe_mul(&d2, &p->z, &c->z);
+    fe_add(&d2, &d2, &d2);
+    add_open(&s, p, &c->y_plus_x, &c->y_minus_x, &c->t2d, &d2);
     close_all(p, &s);
 }
 
@@ -148,11 +159,11 @@ void point_table(const struct point *p, struct cached table[POINT_TABLE])
 {
     struct point twice = *p, multiple = *p;
     struct cached step;
-    point_double(&twice, 1);
+    double_point(&twice, 1);
     to_cached(&step, &twice);
     to_cached(&table[0], p);
     for (unsigned i = 1; i < POINT_TABLE; i++) {
-        point_add(&multiple, &step, 1);
+        add_point(&multiple, &step);
         to_cached(&table[i], &multiple);
     }
 }
@@ -179,14 +190,14 @@ void point_prepare(const struct point *p, struct affine tables[POINT_TABLES][POI
     for (unsigned i = 0; i < PREPARED; i += POINT_TABLE_PREPARED) {
         struct point twice = at;
         struct cached step;
-        point_double(&twice, 1);
+        double_point(&twice, 1);
         to_cached(&step, &twice);
         multiples[i] = at;
         for (unsigned j = i + 1; j < i + POINT_TABLE_PREPARED; j++) {
             multiples[j] = multiples[j - 1];
-            point_add(&multiples[j], &step, 1);
+            add_point(&multiples[j], &step);
         }
-        point_double(&at, POINT_STRIDE);
+        double_point(&at, POINT_STRIDE);
     }
 
     /* One inversion for all: products up to each z, then back down. */

@@ -60,12 +60,20 @@ void point_encode(const struct point *p, uint8_t out[32]);
 /* point_is_identity: it is in the class of the identity. */
 bool point_is_identity(const struct point *p);
 
-void point_identity(struct point *p);
-void point_double(struct point *p, unsigned times);
+/* A sum in the making, before its last products: x = X/Z and y = Y/T, loose.  What
+ * comes next decides whether T of the point is worth a product. */
+struct sum {
+    struct fe x, y, z, t;
+};
 
-/* p += digit * table's point, for an odd digit or 0. */
-void point_add(struct point *p, const struct cached *table, int digit);
-void point_add_affine(struct point *p, const struct affine *table, int digit);
+void sum_init(struct sum *s); /* The identity. */
+void sum_double(struct sum *s, unsigned times);
+
+/* s += digit * table's point, for an odd digit or 0. */
+void sum_add(struct sum *s, const struct cached *table, int digit);
+void sum_add_affine(struct sum *s, const struct affine *table, int digit);
+
+void sum_close(const struct sum *s, struct point *out);
 
 /* point_table: 1, 3, 5, ... 2 * POINT_TABLE - 1 times p. */
 void point_table(const struct point *p, struct cached table[POINT_TABLE]);

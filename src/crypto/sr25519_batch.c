@@ -39,18 +39,20 @@ static bool share_open(const struct sr25519_item *item, const uint8_t z[16], str
 static bool sum_holds(const struct share *shares, size_t count, const uint8_t sum_zs[32])
 {
     struct digits base;
-    struct point sum;
+    struct sum sum;
+    struct point result;
     digits_of(sum_zs, 256, POINT_WIDTH_BASE, &base);
-    point_identity(&sum);
+    sum_init(&sum);
     for (size_t i = POINT_DIGITS; i-- > 0;) {
-        point_double(&sum, 1);
-        point_add_affine(&sum, base_table[0], base.at[i]);
+        sum_double(&sum, 1);
+        sum_add_affine(&sum, base_table[0], base.at[i]);
         for (size_t j = 0; j < count; j++) {
-            point_add(&sum, shares[j].key_table, -shares[j].zk.at[i]);
-            point_add(&sum, shares[j].r_table, -shares[j].z.at[i]);
+            sum_add(&sum, shares[j].key_table, -shares[j].zk.at[i]);
+            sum_add(&sum, shares[j].r_table, -shares[j].z.at[i]);
         }
     }
-    return point_is_identity(&sum);
+    sum_close(&sum, &result);
+    return point_is_identity(&result);
 }
 
 static bool group_holds(const struct sr25519_item *items, size_t count, const uint8_t *z)

@@ -23,15 +23,16 @@ bool sr25519_key_ok(const struct hotkey *key)
 bool sr25519_verify(const struct hotkey *key, struct span message, const struct signature *s)
 {
     struct sr25519_claim c;
-    struct point minus_key, r, sum;
+    struct point key_point, r, result;
+    struct sum sum;
     struct cached key_table[POINT_TABLE], r_table[POINT_TABLE];
     struct digits u, v, low, high;
     struct halves h;
     uint8_t wide_v[32] = {0}, vs[32];
 
-    if (!sr25519_claim_read(key, message, s, &c) || !point_decode_pair(c.key, c.r, &minus_key, &r))
+    if (!sr25519_claim_read(key, message, s, &c) || !point_decode_pair(c.key, c.r, &key_point, &r))
         return false;
-    point_table(&minus_key, key_table);
+    point_table(&key_point, key_table);
     point_table(&r, r_table);
 
     halve(c.k, &h);
@@ -45,21 +46,22 @@ bool sr25519_verify(const struct hotkey *key, struct span message, const struct 
     used = used > used_low ? used : used_low;
     used = used > used_high ? used : used_high;
 
-    point_identity(&sum);
+    sum_init(&sum);
     unsigned doublings = 0;
     for (size_t i = used; i-- > 0;) {
         doublings++;
         if ((u.at[i] | v.at[i] | low.at[i] | high.at[i]) == 0)
             continue;
-        point_double(&sum, doublings);
+        sum_double(&sum, doublings);
         doublings = 0;
-        point_add(&sum, key_table, h.v_negative ? u.at[i] : -u.at[i]);
-        point_add(&sum, r_table, -v.at[i]);
-        point_add_affine(&sum, base_table[0], low.at[i]);
-        point_add_affine(&sum, base_table[HALF_BITS / POINT_STRIDE], high.at[i]);
+        sum_add(&sum, key_table, h.v_negative ? u.at[i] : -u.at[i]);
+        sum_add(&sum, r_table, -v.at[i]);
+        sum_add_affine(&sum, base_table[0], low.at[i]);
+        sum_add_affine(&sum, base_table[HALF_BITS / POINT_STRIDE], high.at[i]);
     }
-    point_double(&sum, doublings);
-    return point_is_identity(&sum);
+    sum_double(&sum, doublings);
+    sum_close(&sum, &result);
+    return point_is_identity(&result);
 }
 
 /* --- Prepared keys -------------------------------------------------------- */
@@ -97,7 +99,8 @@ bool sr25519_verify_prepared(const struct sr25519_prepared *p, struct span messa
 {
     struct sr25519_claim c;
     struct digits base[POINT_TABLES], key[POINT_TABLES];
-    struct point sum;
+    struct sum sum;
+    struct point result;
     uint8_t r[32];
     if (!sr25519_claim_read(&p->key, message, s, &c))
         return false;
@@ -105,20 +108,21 @@ bool sr25519_verify_prepared(const struct sr25519_prepared *p, struct span messa
         digits_of(c.s + 4 * j, POINT_STRIDE, POINT_WIDTH_BASE, &base[j]);
         digits_of(c.k + 4 * j, POINT_STRIDE, POINT_WIDTH_PREPARED, &key[j]);
     }
-    point_identity(&sum);
+    sum_init(&sum);
     unsigned doublings = 0;
     for (size_t i = POINT_STRIDE + 1; i-- > 0;) {
         doublings++;
         for (unsigned j = 0; j < POINT_TABLES; j++) {
             if ((base[j].at[i] | key[j].at[i]) == 0)
                 continue;
-            point_double(&sum, doublings);
+            sum_double(&sum, doublings);
             doublings = 0;
-            point_add_affine(&sum, base_table[j], base[j].at[i]);
-            point_add_affine(&sum, p->tables[j], -key[j].at[i]);
+            sum_add_affine(&sum, base_table[j], base[j].at[i]);
+            sum_add_affine(&sum, p->tables[j], -key[j].at[i]);
         }
     }
-    point_double(&sum, doublings);
-    point_encode(&sum, r);
+    sum_double(&sum, doublings);
+    sum_close(&sum, &result);
+    point_encode(&result, r);
     return memcmp(r, c.r, sizeof r) == 0;
 }
