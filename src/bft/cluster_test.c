@@ -282,7 +282,9 @@ static void on_propose(struct cluster *c, uint32_t node, const struct bft_effect
     } else {
         uint32_t given = 0;
         for (uint32_t op = 0; op < c->ops_count && given < 8; op++) {
-            if (c->ops_since[op] == 0 || n->ledger.done[op] || n->offered[op] == e->view + 1)
+            bool censored = op + 1 == c->config.censored && cluster_is_byzantine(c, node);
+            if (c->ops_since[op] == 0 || n->ledger.done[op] || censored ||
+                n->offered[op] == e->view + 1)
                 continue;
             n->offered[op] = e->view + 1;
             wr_u64(&w, op);
@@ -495,7 +497,7 @@ static void on_flushed(struct cluster *c, uint32_t node)
     n->undo_held = false;
     uint32_t count = n->signs_flushing;
     for (uint32_t i = 0; i < count && n->up; i++) {
-        struct bft_event ev = {.kind = BFT_EV_SIGNED, .token = n->signs[i].token, .ok = true};
+        struct bft_event ev = {.kind = BFT_EV_SIGNED, .token = n->signs[i].token, .ok = !n->refuse};
         ev.signature = cluster_sign(c, node, &n->signs[i].statement);
         step_one(c, node, &ev, UINT32_MAX);
     }

@@ -55,6 +55,7 @@ struct cluster_config {
     void *hook_state;
     bool hook_all;      /* of every node's messages, not only of Byzantine ones: a filter */
     uint64_t byzantine; /* bit: node; checkers do not hold it to anything */
+    uint32_t censored;  /* op + 1 that Byzantine leaders never propose */
     bool verbose;       /* tell every message and trace event on stderr */
 };
 
@@ -91,7 +92,7 @@ struct undo {
 struct node {
     struct arena arena;
     struct bft *core;
-    bool up, wiped;
+    bool up, wiped, refuse; /* refuse: its signer says no */
     struct hotkey key;
     uint64_t wake_us, flush_us, restart_us, steps;
     /* Disk. */
