@@ -134,7 +134,7 @@ static void on_signed(struct bft *b, const struct bft_event *ev)
         break;
     case BFT_TYPE_READY:
     case BFT_TYPE_KEYBIND:
-        assert(!"never asked for");
+        assert(false); /* never asked for */
         break;
     }
 }

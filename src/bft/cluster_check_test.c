@@ -44,7 +44,7 @@ static bool signed_by(const struct cluster *c, const struct bft_statement *st, u
                       const struct signature *s)
 {
     uint8_t room[BFT_STATEMENT_SIZE];
-    return cluster_verify(NULL, &c->sets[st->epoch].set.members[member].hotkey,
+    return verifier_check(&c->verifier, &c->sets[st->epoch].set.members[member].hotkey,
                           statement(c, st, room), s);
 }
 
@@ -138,6 +138,20 @@ static void durable(struct cluster *c, uint32_t node, const struct bft_statement
         cluster_fail(c, node, "COMMIT without a durable P-cert");
 }
 
+/* R6, R17, R18: not past the barrier, not before the handover, not while its
+ * memory may have holes. */
+static void allowed(struct cluster *c, uint32_t node, const struct bft_statement *st)
+{
+    const struct node *n = &c->nodes[node];
+    uint64_t segment = n->ledger.executed / BFT_CHECKPOINT_INTERVAL;
+    if (st->seq > (segment + 1) * BFT_CHECKPOINT_INTERVAL)
+        cluster_fail(c, node, "voted past the barrier");
+    if (st->epoch > n->durable.epoch)
+        cluster_fail(c, node, "voted before the handover was certified");
+    if (n->vote_after_block > 0 && c->sets[st->epoch].set.chain_block <= n->vote_after_block)
+        cluster_fail(c, node, "voted in quarantine");
+}
+
 void check_send(struct cluster *c, uint32_t node, struct span bytes)
 {
     size_t mark = arena_mark(&c->world);
@@ -189,6 +203,7 @@ void check_send(struct cluster *c, uint32_t node, struct span bytes)
         return; /* handed on for another */
     one_vote(c, node, &st);
     durable(c, node, &st);
+    allowed(c, node, &st);
 }
 
 /* ---- agreement ----------------------------------------------------------- */

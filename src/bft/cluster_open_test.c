@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "crypto/hash.h"
+#include "crypto/sr25519.h"
 
 enum { WORLD_SIZE = 512 << 20 };
 
@@ -35,6 +36,24 @@ static void make_set(struct cluster *c, uint32_t epoch)
     c->epochs = epoch + 1;
 }
 
+static bool verify_real(void *ctx, const struct hotkey *key, struct span message,
+                        const struct signature *signature)
+{
+    (void)ctx;
+    return sr25519_verify(key, message, signature);
+}
+
+static void make_key(struct cluster *c, uint32_t node, const struct hash *seed)
+{
+    struct node *n = &c->nodes[node];
+    memcpy(n->key.bytes, seed->bytes, HASH_SIZE);
+    if (!c->config.real)
+        return;
+    if (sr25519_from_seed(hash_span(seed), &n->pair) != ERR_OK)
+        cluster_fail(c, node, "no key");
+    n->key = *sr25519_public(n->pair);
+}
+
 static void begin(struct cluster *c)
 {
     const struct cluster_config *g = &c->config;
@@ -43,11 +62,12 @@ static void begin(struct cluster *c)
     c->net = prng_split(&p, 1);
     c->faults = prng_split(&p, 2);
     c->work = prng_split(&p, 3);
+    c->verifier = (struct verifier){g->real ? verify_real : cluster_verify, NULL};
     c->network = hash_tagged("TESTNETW", span_of(&g->seed, sizeof g->seed));
     for (uint32_t i = 0; i < g->nodes; i++) {
         uint32_t key = i >= g->nodes - g->twins ? i - (g->nodes - g->twins) : i;
         struct hash k = hash_tagged("TESTKEYS", span_of(&key, sizeof key));
-        memcpy(c->nodes[i].key.bytes, k.bytes, HASH_SIZE);
+        make_key(c, i, &k);
     }
     for (uint32_t e = 0; e < EPOCHS_MAX; e++)
         make_set(c, e);
@@ -90,6 +110,7 @@ void cluster_reopen(struct cluster *c, const struct cluster_config *config)
     for (uint32_t i = 0; i < NODES_MAX; i++) {
         struct arena arena = c->nodes[i].arena;
         struct undo *undo = c->nodes[i].undo;
+        sr25519_close(c->nodes[i].pair);
         c->nodes[i] = (struct node){.arena = arena, .undo = undo};
     }
     begin(c);
@@ -97,8 +118,10 @@ void cluster_reopen(struct cluster *c, const struct cluster_config *config)
 
 void cluster_close(struct cluster *c)
 {
-    for (uint32_t i = 0; i < NODES_MAX; i++)
+    for (uint32_t i = 0; i < NODES_MAX; i++) {
         arena_close(&c->nodes[i].arena);
+        sr25519_close(c->nodes[i].pair);
+    }
     arena_close(&c->world);
 }
 

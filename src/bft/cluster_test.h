@@ -56,6 +56,7 @@ struct cluster_config {
     bool hook_all;      /* of every node's messages, not only of Byzantine ones: a filter */
     uint64_t byzantine; /* bit: node; checkers do not hold it to anything */
     uint32_t censored;  /* op + 1 that Byzantine leaders never propose */
+    bool real;          /* sr25519 in place of the simulated signature */
     bool verbose;       /* tell every message and trace event on stderr */
 };
 
@@ -94,6 +95,7 @@ struct node {
     struct bft *core;
     bool up, wiped, refuse; /* refuse: its signer says no */
     struct hotkey key;
+    struct sr25519_keypair *pair; /* when the cluster is real */
     uint64_t wake_us, flush_us, restart_us, steps;
     /* Disk. */
     struct span journal[RECORDS_MAX];
@@ -147,6 +149,7 @@ struct cluster {
     uint64_t decided_max;
     struct sent_vote *votes;
     struct hash network;
+    struct verifier verifier;
 };
 
 void cluster_open(struct cluster *c, const struct cluster_config *config);

@@ -41,11 +41,31 @@ static void test_many_operations(void **state)
     cluster_close(&c);
 }
 
+/* The same with the signatures of the real network, a dead leader included. */
+static void test_real_signatures(void **state)
+{
+    (void)state;
+    struct cluster c;
+    struct cluster_config g = four;
+    g.real = true;
+    cluster_open(&c, &g);
+    for (uint32_t i = 0; i < 20; i++) {
+        cluster_submit(&c, 1);
+        cluster_run(&c, 10);
+    }
+    cluster_crash(&c, cluster_leader(&c));
+    cluster_submit(&c, 1);
+    assert_true(cluster_run_until_done(&c, 3000));
+    assert_true(c.decided_max > BFT_CHECKPOINT_INTERVAL);
+    cluster_close(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest all[] = {
         cmocka_unit_test(test_one_operation),
         cmocka_unit_test(test_many_operations),
+        cmocka_unit_test(test_real_signatures),
     };
     return cmocka_run_group_tests_name("bft_normal", all, NULL, NULL);
 }
