@@ -152,6 +152,46 @@ static void allowed(struct cluster *c, uint32_t node, const struct bft_statement
         cluster_fail(c, node, "voted in quarantine");
 }
 
+/* R7: a view that was left is left for good, across crashes too. */
+void check_sign(struct cluster *c, uint32_t node, const struct bft_statement *st)
+{
+    const struct node *n = &c->nodes[node];
+    if (cluster_is_byzantine(c, node) || st->type == BFT_TYPE_CHECKPOINT ||
+        st->type == BFT_TYPE_NEW_VIEW || st->epoch != n->left_epoch)
+        return;
+    if (st->view < n->left_view)
+        cluster_fail(c, node, "asked to sign below a view that it has left");
+}
+
+void check_signed(struct cluster *c, uint32_t node, const struct bft_statement *st)
+{
+    struct node *n = &c->nodes[node];
+    if (st->type != BFT_TYPE_VIEW_CHANGE)
+        return;
+    n->left_view = st->epoch == n->left_epoch ? max_u64(n->left_view, st->view) : st->view;
+    n->left_epoch = st->epoch;
+}
+
+/* R1, P14: whoever prepares can bring the payload back after a crash. */
+static void payload_durable(struct cluster *c, uint32_t node, const struct bft_statement *st)
+{
+    const struct node *n = &c->nodes[node];
+    if (st->type != BFT_TYPE_PREPARE || hash_is_zero(&st->digest) || st->seq <= n->ledger.executed)
+        return;
+    bool found = false;
+    for (uint32_t i = n->journal_flushed; i > 0 && !found; i--) {
+        size_t mark = arena_mark(&c->world);
+        struct bft_record r;
+        found = bft_record_decode(n->journal[i - 1], &c->world, &r) == ERR_OK &&
+                r.tag == BFT_RECORD_VOTE && r.vote.payload.len > 0 &&
+                r.vote.statement.seq == st->seq &&
+                hash_equal(&r.vote.statement.digest, &st->digest);
+        arena_reset(&c->world, mark);
+    }
+    if (!found)
+        cluster_fail(c, node, "prepared what it does not hold");
+}
+
 void check_send(struct cluster *c, uint32_t node, struct span bytes)
 {
     size_t mark = arena_mark(&c->world);
@@ -204,6 +244,7 @@ void check_send(struct cluster *c, uint32_t node, struct span bytes)
     one_vote(c, node, &st);
     durable(c, node, &st);
     allowed(c, node, &st);
+    payload_durable(c, node, &st);
 }
 
 /* ---- agreement ----------------------------------------------------------- */

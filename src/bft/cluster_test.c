@@ -373,6 +373,7 @@ static void perform(struct cluster *c, uint32_t node, const struct bft_effect *e
     case BFT_FX_SIGN:
         if (n->signs_count == SIGNS_MAX)
             cluster_fail(c, node, "SIGNS_MAX is too small");
+        check_sign(c, node, &e->statement);
         n->signs[n->signs_count++] = (struct sign){e->token, e->statement};
         break;
     case BFT_FX_SEND:
@@ -506,6 +507,7 @@ static void on_flushed(struct cluster *c, uint32_t node)
     for (uint32_t i = 0; i < count && n->up; i++) {
         struct bft_event ev = {.kind = BFT_EV_SIGNED, .token = n->signs[i].token, .ok = !n->refuse};
         ev.signature = cluster_sign(c, node, &n->signs[i].statement);
+        check_signed(c, node, &n->signs[i].statement);
         step_one(c, node, &ev, UINT32_MAX);
     }
     if (!n->up)

@@ -9,6 +9,9 @@
  *   one vote    never two statements of an honest replica in one place
  *   durable     nothing signed is sent before its journal record is flushed, and
  *               no COMMIT before its P-cert
+ *   no return   nothing is asked to be signed below a view that was left
+ *   payload     no PREPARE without its payload on the disk
+ *   barrier     no vote past it, before a handover, or in quarantine
  *   proof       each certificate verifies from the genesis set on
  *   no framing  evidence convicts only those who did it
  *
@@ -116,7 +119,8 @@ struct node {
     bool told_fill;
     uint64_t fill_since_us;
     uint32_t evidence, alarms;
-    uint32_t crash_at; /* crash before this effect, counted from 1; 0: never */
+    uint64_t left_view, left_epoch; /* the last VIEW-CHANGE it was given a signature for */
+    uint32_t crash_at;              /* crash before this effect, counted from 1; 0: never */
     uint32_t effects;
 };
 
@@ -191,6 +195,8 @@ _Noreturn void cluster_fail(const struct cluster *c, uint32_t node, const char *
 
 /* cluster_check_test.c */
 void check_send(struct cluster *c, uint32_t node, struct span bytes);
+void check_sign(struct cluster *c, uint32_t node, const struct bft_statement *st);
+void check_signed(struct cluster *c, uint32_t node, const struct bft_statement *st);
 void check_execute(struct cluster *c, uint32_t node, const struct bft_effect *e);
 void check_root(struct cluster *c, uint32_t node);
 void check_evidence(struct cluster *c, uint32_t node, struct span bytes);

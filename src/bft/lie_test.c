@@ -192,19 +192,17 @@ static void test_two_view_changes(void **state)
     assert_true(convictions() >= 1);
 }
 
-/* R8: a claim that no certificate backs does not enter V. */
+/* R8: a claim that no certificate backs does not enter V, so the rotation that
+ * the liar takes part in with such a claim costs the others nothing. */
 static void test_unbacked_claim(void **state)
 {
     (void)state;
     begin(two_view_changes, 2);
-    c.config.hook_state = &told;
-    decide(1, 500);
-    cluster_isolate(&c, cluster_node_of(&c, 0, bft_leader(&c.sets[0], 0)), true);
-    cluster_submit(&c, 1);
-    cluster_run(&c, 6000); /* two honest ones and a liar: no QUORUM of backed cores */
-    cluster_isolate(&c, cluster_node_of(&c, 0, bft_leader(&c.sets[0], 0)), false);
-    assert_true(cluster_run_until_done(&c, 30000));
+    c.config.hook_state = &told; /* the lie alone */
+    for (uint32_t i = 0; i < 80; i++)
+        decide(1, 100);
     assert_true(told > 0);
+    assert_true(honest_views_are(1, 1));
 }
 
 /* U7: one member asks for a view far away; nobody moves. */
@@ -427,6 +425,9 @@ static void test_invalid_payload(void **state)
     decide(1, 1500); /* suspicion comes at once, not after the timer */
     assert_true(told > 0);
     assert_true(honest_views_are(1, 1));
+    struct hash digest = bft_payload_digest(SPAN_LITERAL("not operations"));
+    for (uint32_t i = 0; i < VOTES_MAX; i++)
+        assert_true(!c.votes[i].used || !hash_equal(&c.votes[i].statement.digest, &digest));
 }
 
 /* P7, M23: slots far ahead and past the barrier are not voted for. */
