@@ -216,6 +216,7 @@ static int run_loop(struct program *p)
         uv_close((uv_handle_t *)&p->signals[i], NULL);
     uv_close((uv_handle_t *)&p->blocks, NULL);
     uv_run(&p->loop, UV_RUN_DEFAULT); /* libwebsockets closes its handles here. */
+    devserver_close(p->server);
     return p->status;
 }
 

@@ -17,6 +17,7 @@ struct devserver {
     struct lws_vhost *vhost;
     struct devrpc rpc;
     uint64_t last_id;
+    uint32_t closes;
     struct session sessions[DEVSERVER_SESSIONS_MAX];
 };
 
@@ -187,7 +188,7 @@ enum err devserver_seal(struct devserver *s)
 
 void devserver_close(struct devserver *s)
 {
-    if (s->context != NULL)
+    s->closes++;
+    if (s->context != NULL && s->closes <= 2)
         lws_context_destroy(s->context);
-    s->context = NULL;
 }

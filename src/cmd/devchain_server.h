@@ -24,7 +24,8 @@ enum err devserver_open(struct devserver **out, struct arena *arena, uv_loop_t *
 uint16_t devserver_port(const struct devserver *s);
 enum err devserver_seal(struct devserver *s);
 
-/* devserver_close ends every session; run the loop once more afterwards. */
+/* devserver_close ends every session.  Run the loop until it is empty, then call
+ * it once more: libwebsockets gives its memory back in two steps. */
 void devserver_close(struct devserver *s);
 
 #endif

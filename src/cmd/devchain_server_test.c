@@ -82,6 +82,7 @@ static void close_bench(struct bench *b)
     ws_close(b->ws);
     devserver_close(b->server);
     uv_run(&b->loop, UV_RUN_DEFAULT);
+    devserver_close(b->server);
     assert_int_equal(uv_loop_close(&b->loop), 0);
     devchain_close(&b->chain);
     arena_close(&b->arena);

@@ -7,7 +7,7 @@
 
 #define CERTIFICATES "/etc/ssl/certs/ca-certificates.crt"
 
-enum { FRAME_OVERHEAD = sizeof(uint32_t) + LWS_PRE };
+enum { FRAME_OVERHEAD = sizeof(uint32_t) + LWS_PRE, REAP_MS = 10 };
 
 struct ws {
     struct arena memory; /* this, and behind it rx and tx */
@@ -16,6 +16,7 @@ struct ws {
     struct lws_context *context;
     uv_timer_t reaper; /* the context cannot be destroyed from its own callbacks */
     bool closing;
+    uint32_t reaped;
     /* The connection, if any. */
     uintptr_t serial; /* of the latest dial: events of older ones are not ours */
     struct lws *wsi;
@@ -339,8 +340,13 @@ static void on_reap(uv_timer_t *timer)
     struct ws *w = timer->data;
     if (w->resolving)
         return; /* on_resolved comes back here. */
+    /* The first call begins to close the library's own handles; the second, when
+     * the loop has run their closing, gives the rest of the context back. */
     lws_context_destroy(w->context);
-    uv_close((uv_handle_t *)timer, on_reaper_closed);
+    if (w->reaped++ == 0)
+        uv_timer_start(timer, on_reap, REAP_MS, 0);
+    else
+        uv_close((uv_handle_t *)timer, on_reaper_closed);
 }
 
 void ws_close(struct ws *w)
