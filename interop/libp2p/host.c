@@ -212,7 +212,10 @@ static enum err start(struct host *h)
     p2p_limits_default(&c.limits);
     c.listen[0] = (struct p2p_endpoint){.family = 4, .address = {127, 0, 0, 1}};
     c.listen_count = 1;
-    c.seqno_start = (uint64_t)time(NULL) * 1000000000;
+    uv_timeval64_t unix_time;
+    if (uv_gettimeofday(&unix_time) != 0)
+        return ERR_IO;
+    c.seqno_start = (uint64_t)unix_time.tv_sec * 1000000000;
     if (uv_random(NULL, NULL, c.identity_seed, sizeof c.identity_seed, 0, NULL) != 0 ||
         uv_random(NULL, NULL, c.entropy, sizeof c.entropy, 0, NULL) != 0 ||
         uv_random(NULL, NULL, &c.seed, sizeof c.seed, 0, NULL) != 0)

@@ -78,7 +78,7 @@ static enum err read_field(const struct pb_field *f, const struct peer_id *peer,
     struct p2p_endpoint e;
     bool usable = false;
     enum err bad = ERR_OK;
-    switch (f->number) {
+    switch ((uint32_t)f->number) {
     case PUBLIC_KEY:
         return read_key(f->bytes, peer);
     case LISTEN_ADDRS:

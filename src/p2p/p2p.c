@@ -1,7 +1,8 @@
-#include "p2p/host.h"
+#include "p2p/p2p.h"
 
 #include "crypto/hash.h"
 #include "crypto/secret.h"
+#include "p2p/host.h"
 
 const char *p2p_why_text(enum p2p_why why)
 {
@@ -178,11 +179,11 @@ static enum err init_identity(struct p2p *p, const struct p2p_config *c)
     return ERR_OK;
 }
 
-static void set_about(struct p2p *p, const struct p2p_endpoint *listen, uint32_t count)
+static void set_about(struct p2p *p, const struct p2p_endpoint *places, uint32_t count)
 {
     assert(count <= P2P_LISTEN_MAX);
     static_assert((int)P2P_LISTEN_MAX <= (int)IDENTIFY_ADDRESSES_MAX);
-    memcpy(p->about.listen, listen, count * sizeof *listen);
+    memcpy(p->about.listen, places, count * sizeof *places);
     p->about.listen_count = count;
     for (uint32_t i = 0; i < count; i++)
         p->about.listen[i].has_peer = false;
@@ -395,11 +396,11 @@ uint64_t p2p_wake_at(const struct p2p *p)
     return at;
 }
 
-void p2p_listening(struct p2p *p, const struct p2p_endpoint *listen, uint32_t count,
+void p2p_listening(struct p2p *p, const struct p2p_endpoint *places, uint32_t count,
                    uint64_t now_ms)
 {
     begin(p, now_ms);
-    set_about(p, listen, count);
+    set_about(p, places, count);
     for (uint32_t i = 0; i < p->order_count; i++) {
         struct link *l = &p->links[p->order[i]];
         streams_push(p, l);

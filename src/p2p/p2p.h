@@ -148,7 +148,7 @@ uint64_t p2p_wake_at(const struct p2p *p); /* UINT64_MAX: nothing to wait for */
 
 /* p2p_listening: where the host really listens (port 0 was asked for, say); the
  * connected peers are told.  count <= P2P_LISTEN_MAX, asserted. */
-void p2p_listening(struct p2p *p, const struct p2p_endpoint *listen, uint32_t count,
+void p2p_listening(struct p2p *p, const struct p2p_endpoint *places, uint32_t count,
                    uint64_t now_ms);
 /* p2p_bootstrap: dialled, and redialled for ever.  ERR_FULL: P2P_BOOTSTRAP_MAX. */
 enum err p2p_bootstrap(struct p2p *p, const struct p2p_endpoint *e);

@@ -284,7 +284,7 @@ static void on_frame(struct yamux *y, const struct frame *f, uint64_t now_ms)
         y->why = YAMUX_BAD_FLAGS;
         return;
     }
-    switch (f->type) {
+    switch ((uint32_t)f->type) {
     case DATA:
     case WINDOW_UPDATE:
         on_stream_frame(y, f, now_ms);
