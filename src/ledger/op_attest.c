@@ -94,7 +94,8 @@ static void finish(struct turn *t, struct state_submission *s, const struct stat
     s->result = *result;
     state_put_submission(t->l, s);
     ledger_submission_close(t->l, s);
-    if (result->outcome == OUTCOME_OK && c->phase == CHALLENGE_PHASE_ACTIVE)
+    if (result->outcome == OUTCOME_OK && c->phase == CHALLENGE_PHASE_ACTIVE &&
+        ledger_is_registered(t->l, &s->miner))
         ledger_leader_offer(t->l, s);
     const struct audit_body body = {.tag = AUDIT_BODY_FINAL, .final = *final};
     turn_entry(t, &body);
