@@ -1,0 +1,86 @@
+/* platform key: make a hotkey file, or show the address of one.  A secret is
+ * read from a file or from standard input, never from the command line. */
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/platform.h"
+#include "crypto/secret.h"
+#include "crypto/ss58.h"
+#include "os/files.h"
+#include "signer/keyfile.h"
+
+static const char usage[] =
+    "usage: platform key new FILE    make a new hotkey, readable by you only\n"
+    "       platform key show FILE   print its SS58 address ('-': standard input)\n"
+    "\n"
+    "FILE holds a Bittensor hotkey (JSON), 0x and a seed, or a phrase.  For an\n"
+    "encrypted one the password is taken from PLATFORM_KEY_PASSWORD.\n";
+
+static int make(const char *path)
+{
+    uint8_t seed[SR25519_SEED_SIZE];
+    char text[2 + 2 * SR25519_SEED_SIZE + 2] = "0x";
+    if (access(path, F_OK) == 0)
+        return cmd_complain(EXIT_REFUSED, "the file exists", path, "a key is never overwritten",
+                            "choose another name");
+    randombytes_buf(seed, sizeof seed);
+    sodium_bin2hex(text + 2, sizeof text - 2, seed, sizeof seed);
+    text[sizeof text - 2] = '\n';
+    enum err e = file_write(path, span_of(text, sizeof text - 1), 0600);
+    secret_wipe(seed, sizeof seed);
+    secret_wipe(text, sizeof text);
+    if (e != ERR_OK)
+        return cmd_complain(EXIT_FAILED, "the key cannot be written", path, strerror(errno), NULL);
+    return EXIT_DONE;
+}
+
+static enum err read_input(const char *path, struct span *out)
+{
+    if (strcmp(path, "-") != 0)
+        return file_read(path, KEYFILE_SIZE_MAX, out);
+    uint8_t *bytes = malloc(KEYFILE_SIZE_MAX + 1);
+    if (bytes == NULL)
+        return ERR_NO_MEMORY;
+    size_t n = fread(bytes, 1, KEYFILE_SIZE_MAX + 1, stdin);
+    *out = span_of(bytes, n);
+    return ERR_OK;
+}
+
+static int show(const char *path)
+{
+    struct span bytes = {0};
+    struct sr25519_keypair *key = NULL;
+    const char *password = getenv("PLATFORM_KEY_PASSWORD");
+    enum err e = read_input(path, &bytes);
+    if (e == ERR_OK)
+        e = keyfile_parse(bytes, span_of(password, password != NULL ? strlen(password) : 0), &key);
+    if (bytes.ptr != NULL) {
+        secret_wipe((void *)(uintptr_t)bytes.ptr, bytes.len);
+        free((void *)(uintptr_t)bytes.ptr);
+    }
+    if (e != ERR_OK)
+        return cmd_complain(EXIT_FAILED, "the key cannot be read", path, err_text(e),
+                            e == ERR_DENIED ? "set PLATFORM_KEY_PASSWORD" : NULL);
+    char text[SS58_TEXT_MAX];
+    ss58_from_hotkey(sr25519_public(key), text);
+    printf("%s\n", text);
+    sr25519_close(key);
+    return EXIT_DONE;
+}
+
+int cmd_key(int argc, char **argv)
+{
+    if (argc == 3 && strcmp(argv[1], "new") == 0) {
+        int code = make(argv[2]);
+        return code == EXIT_DONE ? show(argv[2]) : code;
+    }
+    if (argc == 3 && strcmp(argv[1], "show") == 0)
+        return show(argv[2]);
+    bool help = argc >= 2 && strcmp(argv[1], "--help") == 0;
+    fputs(usage, help ? stdout : stderr);
+    return help ? EXIT_DONE : EXIT_USAGE;
+}

@@ -1,0 +1,55 @@
+#include "cmd/platform.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/base.h"
+
+struct command {
+    const char *name, *help;
+    int (*run)(int argc, char **argv);
+};
+
+static const struct command commands[] = {
+    {"challenge", "new, build, check, run: write a challenge", cmd_challenge},
+    {"devchain", "run a development chain", cmd_devchain},
+    {"key", "make a hotkey file, show its address", cmd_key},
+    {"genesis", "read a network's beginning from a chain", cmd_genesis},
+};
+
+int cmd_complain(int code, const char *what, const char *where, const char *why, const char *fix)
+{
+    fprintf(stderr, "error: %s\n", what);
+    if (where != NULL)
+        fprintf(stderr, "  where: %s\n", where);
+    if (why != NULL)
+        fprintf(stderr, "  why:   %s\n", why);
+    if (fix != NULL)
+        fprintf(stderr, "  fix:   %s\n", fix);
+    return code;
+}
+
+static void print_help(FILE *out)
+{
+    fprintf(out, "usage: platform COMMAND ...   (platform COMMAND --help tells more)\n\n");
+    for (size_t i = 0; i < COUNT_OF(commands); i++)
+        fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].help);
+}
+
+int main(int argc, char **argv)
+{
+    if (sodium_init() < 0)
+        return EXIT_FAILED;
+    if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
+        print_help(stdout);
+        return EXIT_DONE;
+    }
+    for (size_t i = 0; argc >= 2 && i < COUNT_OF(commands); i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    if (argc >= 2)
+        fprintf(stderr, "error: there is no command '%s'\n", argv[1]);
+    print_help(stderr);
+    return EXIT_USAGE;
+}

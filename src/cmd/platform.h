@@ -1,0 +1,30 @@
+/* platform: the command line, one program for operators, authors and miners.
+ *
+ * Layer: L6.  Each command is a function of its own file; argv[0] is the
+ * command's name.  Exit codes: 0 done; 1 failed; 2 the command line is wrong;
+ * 3 a check failed; 4 not ready yet; 5 refused; 6 a proof does not verify;
+ * 7 the other end cannot be reached. */
+#ifndef CMD_PLATFORM_H
+#define CMD_PLATFORM_H
+
+enum platform_exit {
+    EXIT_DONE = 0,
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_CHECK = 3,
+    EXIT_NOT_READY = 4,
+    EXIT_REFUSED = 5,
+    EXIT_UNPROVEN = 6,
+    EXIT_UNREACHABLE = 7,
+};
+
+int cmd_key(int argc, char **argv);       /* make and show hotkeys */
+int cmd_genesis(int argc, char **argv);   /* a genesis file from a chain */
+int cmd_devchain(int argc, char **argv);  /* src/cmd/devchain.c */
+int cmd_challenge(int argc, char **argv); /* src/cmd/challenge.c */
+
+/* cmd_complain: what went wrong, where, why, what to do; any but what may be
+ * NULL.  Returns code, so that a command can end with it. */
+int cmd_complain(int code, const char *what, const char *where, const char *why, const char *fix);
+
+#endif
