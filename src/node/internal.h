@@ -52,6 +52,7 @@ struct sign_wait {
     enum sign_purpose purpose;
     uint64_t token;            /* ours */
     uint64_t context;          /* SIGN_BFT, SIGN_EXTRINSIC: the token of who asked */
+    uint64_t asked_ms;
     uint64_t ticket;           /* the journal records that must be durable first */
     bool with_proposal;        /* SIGN_OP: for our next batch, not for gossip */
     struct hash subject;       /* SIGN_OP: what it is about; one at a time */
@@ -137,7 +138,7 @@ struct node {
     bool journal_old;          /* the file before it is still kept */
     const char *fatal;         /* a stable name; the driver must stop the process */
     struct sign_wait signs[SIGN_WAITS_MAX];
-    uint64_t next_token, signer_heard_ms, sign_oldest_ms;
+    uint64_t next_token;
     uint64_t next_nonce;
 
     struct peer peers[PEERS_MAX];
@@ -218,6 +219,8 @@ struct sign_wait *signing_ask(struct node *n, enum sign_purpose purpose,
                               const struct signer_request_body *body);
 bool signing_is_under_way(const struct node *n, enum sign_purpose purpose,
                           const struct hash *subject);
+/* When the oldest unanswered request was made; UINT64_MAX: none. */
+uint64_t signing_oldest_ms(const struct node *n);
 void signing_send(struct node *n);
 void signing_release(struct node *n);
 

@@ -20,21 +20,8 @@ struct source {
         return expression;                                                                         \
     }
 
-READ(epoch, info.epoch)
-READ(view, info.view)
-READ(executed, info.executed)
-READ(stable, info.stable)
-READ(views_changed, info.views_changed)
-READ(evidence, info.evidence)
-READ(voting, info.voting)
-READ(quorum, info.has_quorum)
-READ(heard, info.quorum_heard)
-READ(ready, node_unready(v->node) == 0)
 READ(drift, v->node->drift)
-READ(mempool, v->node->mempool.count)
 READ(mempool_bytes, v->node->mempool.bytes)
-READ(log_size, v->node->tree.size)
-READ(finalized, v->node->epochs.finalized)
 READ(trace_dropped, v->node->trace.dropped)
 READ(bytes_in, p->bytes_in)
 READ(bytes_out, p->bytes_out)
@@ -57,22 +44,8 @@ READ(chain_confirmed, c->confirmed)
 READ(chain_failed, c->failed)
 
 static const struct source sources[] = {
-    {RPC_GAUGE, "epoch", "The epoch that decides now.", NULL, read_epoch},
-    {RPC_GAUGE, "view", "The view of this replica in its epoch.", NULL, read_view},
-    {RPC_GAUGE, "height", "The last executed slot.", NULL, read_executed},
-    {RPC_GAUGE, "stable_height", "The last slot with a stable checkpoint.", NULL, read_stable},
-    {RPC_COUNTER, "view_changes_total", "Views left for a later one.", NULL, read_views_changed},
-    {RPC_COUNTER, "equivocations_seen_total", "Pairs of contradicting votes seen.", NULL,
-     read_evidence},
-    {RPC_GAUGE, "voting", "1 when this replica may sign.", NULL, read_voting},
-    {RPC_GAUGE, "quorum_connected", "1 when a QUORUM is heard.", NULL, read_quorum},
-    {RPC_GAUGE, "validators_heard", "Members heard within two status periods.", NULL, read_heard},
-    {RPC_GAUGE, "ready", "1 when /ready says yes.", NULL, read_ready},
     {RPC_GAUGE, "drift", "1 when our state differs from the certified one.", NULL, read_drift},
-    {RPC_GAUGE, "pending_operations", "Operations that wait to be decided.", NULL, read_mempool},
     {RPC_GAUGE, "pending_bytes", "Bytes of those operations.", NULL, read_mempool_bytes},
-    {RPC_GAUGE, "log_size", "Entries of the network log.", NULL, read_log_size},
-    {RPC_GAUGE, "chain_finalized_block", "The newest finalized block seen.", NULL, read_finalized},
     {RPC_COUNTER, "trace_dropped_total", "Events lost because the ring was full.", NULL,
      read_trace_dropped},
     {RPC_COUNTER, "net_bytes_total", "Bytes over connections.", "kind=\"in\"", read_bytes_in},

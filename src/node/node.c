@@ -72,7 +72,7 @@ enum err node_open(struct node **out, const struct node_config *c, const struct 
     n->config = *c;
     n->world = *w;
     n->now_ms = now_ms;
-    n->sign_oldest_ms = n->fill_since_ms = UINT64_MAX;
+    n->fill_since_ms = UINT64_MAX;
     enum err e = arena_open(&n->memory, memory_size(c));
     if (e == ERR_OK)
         e = arena_open(&n->scratch, SCRATCH_SIZE);
@@ -278,7 +278,7 @@ uint32_t node_unready(const struct node *n)
         why |= NODE_UNREADY_CHAIN;
     if (n->drift)
         why |= NODE_UNREADY_DRIFT;
-    if (n->sign_oldest_ms != UINT64_MAX && n->now_ms >= time_add(n->sign_oldest_ms, SIGNER_SILENT_MS))
+    if (n->now_ms >= time_add(signing_oldest_ms(n), SIGNER_SILENT_MS))
         why |= NODE_UNREADY_SIGNER;
     if (n->fatal != NULL || n->disk_trouble > 0)
         why |= NODE_UNREADY_DISK;

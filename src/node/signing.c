@@ -34,14 +34,13 @@ struct sign_wait *signing_ask(struct node *n, enum sign_purpose purpose,
     if (room.ptr != NULL)
         bytes = signer_request_encode(&request, room);
     *w = (struct sign_wait){.used = true, .purpose = purpose, .token = request.token,
-                            .ticket = n->appended, .request = bytes_keep(bytes)};
+                            .ticket = n->appended, .asked_ms = n->now_ms,
+                            .request = bytes_keep(bytes)};
     arena_reset(&n->scratch, mark);
     if (w->request.ptr == NULL) {
         drop(w);
         return NULL;
     }
-    if (n->sign_oldest_ms == UINT64_MAX)
-        n->sign_oldest_ms = n->now_ms;
     return w;
 }
 
@@ -53,6 +52,15 @@ bool signing_is_under_way(const struct node *n, enum sign_purpose purpose,
             hash_equal(&n->signs[i].subject, subject))
             return true;
     return false;
+}
+
+uint64_t signing_oldest_ms(const struct node *n)
+{
+    uint64_t oldest = UINT64_MAX;
+    for (uint32_t i = 0; i < SIGN_WAITS_MAX; i++)
+        if (n->signs[i].used && !n->signs[i].replied)
+            oldest = min_u64(oldest, n->signs[i].asked_ms);
+    return oldest;
 }
 
 void signing_send(struct node *n)
@@ -122,7 +130,6 @@ void node_on_signed(struct node *n, struct span bytes, uint64_t now_ms)
         trace_add(&n->trace, TRACE_ERROR, "signer.garbled");
         return;
     }
-    n->signer_heard_ms = n->now_ms;
     struct sign_wait *w = find(n, reply.token);
     if (w == NULL || w->replied)
         return; /* Asked before the signer was restarted. */
