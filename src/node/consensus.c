@@ -277,6 +277,22 @@ static void perform(struct node *n, const struct bft_effect *fx)
     }
 }
 
+/* In another view nothing of ours is under way any more: what was reserved for a
+ * proposal goes back to the pool, and an older request for one is moot.  Before
+ * the step's effects, which may ask for the new view's first proposal. */
+static void watch_view(struct node *n)
+{
+    struct bft_view_info info;
+    bft_info(n->bft, &info);
+    if (info.view == n->seen_view && info.epoch == n->seen_epoch)
+        return;
+    n->seen_view = info.view;
+    n->seen_epoch = info.epoch;
+    mempool_release(&n->mempool);
+    n->proposal.used = false;
+    n->pending_changed = true;
+}
+
 /* One step and its effects, in the core's order; what they lead to in the core
  * is queued and runs after them. */
 static void step(struct node *n, const struct bft_event *ev)
@@ -284,6 +300,7 @@ static void step(struct node *n, const struct bft_event *ev)
     struct bft_event event = *ev;
     event.now_ms = n->now_ms;
     bft_step(n->bft, &event, &n->effects);
+    watch_view(n);
     size_t mark = arena_mark(&n->scratch);
     for (uint32_t i = 0; i < n->effects.count; i++)
         perform(n, &n->effects.items[i]);

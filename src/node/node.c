@@ -178,21 +178,17 @@ static void tell_pending(struct node *n)
     consensus_step(n, &ev);
 }
 
-/* Reservations of a view that is over go back to the pool. */
-static void watch_view(struct node *n)
+/* What the cores told joins what the node tells, in the order of the cores. */
+static void take_trace(struct node *n, struct trace *from)
 {
-    struct bft_view_info info;
-    bft_info(n->bft, &info);
-    if (info.view == n->seen_view && info.epoch == n->seen_epoch && info.normal)
-        return;
-    bool moved = info.view != n->seen_view || info.epoch != n->seen_epoch;
-    n->seen_view = info.view;
-    n->seen_epoch = info.epoch;
-    if (!moved)
-        return;
-    mempool_release(&n->mempool);
-    n->proposal.used = false;
-    n->pending_changed = true;
+    for (uint32_t i = 0; i < from->count; i++) {
+        struct trace_event *e = trace_add(&n->trace, from->events[i].level, from->events[i].name);
+        if (e != NULL)
+            *e = from->events[i];
+    }
+    n->trace.dropped += from->dropped;
+    from->count = 0;
+    from->dropped = 0;
 }
 
 static void tick(struct node *n)
@@ -237,13 +233,14 @@ void node_turn(struct node *n, uint64_t now_ms)
         consensus_step(n, &ev);
     if (n->now_ms >= time_add(n->ticked_ms, TICK_MS))
         tick(n);
-    watch_view(n);
     if (n->new_set)
         new_set(n);
     tell_pending(n);
     if (n->follow_up_count > 0)
         consensus_step(n, &ev);
     persist_and_sign(n);
+    take_trace(n, bft_trace(n->bft));
+    take_trace(n, chain_trace(n->chain));
     n->in_turn = false;
 }
 
