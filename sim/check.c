@@ -361,8 +361,11 @@ void checks_finally(struct sim *s)
         for (uint32_t k = 0; k < c->final_count; k++) {
             struct state_submission sub;
             size_t mark = arena_mark(&c->scratch);
-            if (!ledger_submission(node_ledger(m->node), &c->finals[k].submission, &c->scratch, &sub) ||
-                sub.phase != SUBMISSION_PHASE_FINAL)
+            uint64_t index;
+            bool here = ledger_submission(node_ledger(m->node), &c->finals[k].submission,
+                                          &c->scratch, &sub) &&
+                        sub.phase == SUBMISSION_PHASE_FINAL;
+            if (!here && !m->view.rpc.final_at(m->view.rpc.ctx, &c->finals[k].submission, &index))
                 sim_fail(s, "node %u lost a final result", i);
             else
                 compare_final(s, m, &c->finals[k].submission);

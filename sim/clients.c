@@ -13,7 +13,7 @@ enum { MINERS = 8, AGAIN_MS = 3000, PERIOD_MS = 250 };
 struct client_op {
     struct hash id;
     struct span bytes;
-    bool decided;
+    bool decided, closed;
     enum reject reject;
     uint64_t sent_ms;
     bool is_submission;
@@ -95,11 +95,40 @@ static struct client_op *sign(struct sim *s, struct sim_node *m, const struct ho
     return o;
 }
 
+/* An operation is good for two epochs; after that its client signs it anew. */
+static void sign_again(struct sim *s, struct sim_node *m, struct client_op *o)
+{
+    struct clients *c = s->clients;
+    struct op op;
+    size_t mark = arena_mark(&c->scratch), size = 256 << 10;
+    enum err e = op_decode(o->bytes, &c->scratch, &op);
+    assert(e == ERR_OK);
+    uint64_t *nonce = &c->nonces[0];
+    for (uint32_t i = 0; i < MINERS; i++)
+        if (hotkey_equal(&op.content.signer, &c->miners[i]))
+            nonce = &c->nonces[1 + i];
+    op.content.epoch = ledger_epoch(node_ledger(m->node));
+    op.content.nonce = (*nonce)++;
+    struct room room = {arena_alloc(&c->scratch, size), size};
+    struct span bytes;
+    op_signing_bytes(&op.content, room, &bytes);
+    sim_sign(&op.content.signer, bytes, &op.signature);
+    struct span old = o->bytes;
+    o->bytes = sim_keep(op_encode(&op, room));
+    o->id = op_id(o->bytes);
+    sim_drop(&old);
+    arena_reset(&c->scratch, mark);
+}
+
 static void hand_in(struct sim *s, struct sim_node *m, struct client_op *o)
 {
     enum reject why;
     o->sent_ms = s->now_us / 1000;
     err_ignore(node_submit_op(m->node, o->bytes, &why, o->sent_ms)); /* Asked again until decided. */
+    if (why == REJECT_WRONG_EPOCH)
+        sign_again(s, m, o);
+    else if (why == REJECT_REPLAYED) /* Decided so long ago that its fate is forgotten. */
+        o->decided = true;
     machine_after(m);
 }
 
@@ -210,32 +239,36 @@ void clients_event(struct sim *s)
         submit(s, m);
 }
 
+/* Final, or given up by the ledger's own rule; the state forgets such ones after
+ * some epochs, so that having been seen once is enough. */
+static bool is_closed(struct sim *s, struct client_op *o)
+{
+    struct clients *c = s->clients;
+    for (uint32_t k = 0; k < s->count && !o->closed; k++) {
+        struct sim_node *m = &s->nodes[k];
+        struct state_submission sub;
+        if (m->node == NULL || m->byzantine)
+            continue;
+        size_t mark = arena_mark(&c->scratch);
+        o->closed = ledger_submission(node_ledger(m->node), &o->id, &c->scratch, &sub) &&
+                    (sub.phase == SUBMISSION_PHASE_FINAL || sub.phase == SUBMISSION_PHASE_UNRESOLVED);
+        arena_reset(&c->scratch, mark);
+    }
+    return o->closed;
+}
+
 /* Everything handed in is decided, and every submission that took effect is
- * final or given up by the ledger's own rule. */
+ * closed. */
 bool clients_satisfied(struct sim *s)
 {
     struct clients *c = s->clients;
-    if (c->submitted < s->config.submissions)
-        return false;
+    bool all = c->submitted >= s->config.submissions;
     for (uint32_t i = 0; i < c->count; i++) {
         struct client_op *o = &c->ops[i];
-        if (!o->decided)
-            return false;
-        for (uint32_t k = 0; k < s->count && o->is_submission && o->reject == REJECT_NONE; k++) {
-            struct sim_node *m = &s->nodes[k];
-            struct state_submission sub;
-            if (m->node == NULL || m->byzantine)
-                continue;
-            size_t mark = arena_mark(&c->scratch);
-            bool closed = ledger_submission(node_ledger(m->node), &o->id, &c->scratch, &sub) &&
-                          (sub.phase == SUBMISSION_PHASE_FINAL ||
-                           sub.phase == SUBMISSION_PHASE_UNRESOLVED);
-            arena_reset(&c->scratch, mark);
-            if (!closed)
-                return false;
-        }
+        bool effective = o->is_submission && o->decided && o->reject == REJECT_NONE;
+        all &= o->decided && (!effective || is_closed(s, o));
     }
-    return true;
+    return all;
 }
 
 void clients_begin(struct sim *s)
