@@ -201,6 +201,22 @@ static void test_lost_votes(void **state)
     assert_int_equal(cluster_info(&c, node_at(0)).view, 0);
 }
 
+/* R1: a payload that a replica cannot judge yet gets no vote, and is asked about
+ * again with the next status. */
+static void test_payload_waits(void **state)
+{
+    (void)state;
+    begin(NULL, NULL);
+    c.config.wait_percent = 100;
+    cluster_submit(&c, 1);
+    cluster_run(&c, 200);
+    for (uint32_t i = 0; i < VOTES_MAX; i++)
+        assert_true(!c.votes[i].used || c.votes[i].node == node_at(0));
+    c.config.wait_percent = 0;
+    assert_true(cluster_run_until_done(&c, 700));
+    assert_int_equal(cluster_info(&c, node_at(0)).view, 0);
+}
+
 /* R18: the signer's guard refuses; what it refuses is as good as lost. */
 static void test_refused_signature(void **state)
 {
@@ -226,6 +242,7 @@ int main(void)
         cmocka_unit_test_teardown(test_censorship, end),
         cmocka_unit_test_teardown(test_back_off_falls_slowly, end),
         cmocka_unit_test_teardown(test_lost_votes, end),
+        cmocka_unit_test_teardown(test_payload_waits, end),
         cmocka_unit_test_teardown(test_refused_signature, end),
     };
     return cmocka_run_group_tests_name("bft_guard", all, NULL, NULL);

@@ -132,6 +132,34 @@ static void test_two_proposals(void **state)
     assert_true(honest_views_are(1, 2));
 }
 
+/* R18: a replica that has voted and crashed knows it, when the leader comes with
+ * another proposal; the checkers see to it that it signs no second vote. */
+static bool no_votes(struct cluster *w, uint32_t from, uint32_t to, const struct bft_message *m,
+                     struct span bytes)
+{
+    (void)w, (void)from, (void)to, (void)bytes;
+    return m->tag != BFT_MESSAGE_VOTE;
+}
+
+static void test_restart_remembers(void **state)
+{
+    (void)state;
+    begin(no_votes, 0);
+    c.config.hook_all = true;
+    cluster_submit(&c, 1);
+    cluster_run(&c, 50);
+    uint32_t victim = (liar + 1) % 4;
+    cluster_crash(&c, victim);
+    cluster_restart(&c, victim);
+    struct bft_message m = {.tag = BFT_MESSAGE_PROPOSE};
+    m.propose = (struct bft_propose){.seq = 1, .signer = (uint16_t)bft_leader(&c.sets[0], 0)};
+    struct bft_statement st = statement_of(&m.propose);
+    m.propose.signature = cluster_sign(&c, liar, &st);
+    cluster_inject(&c, liar, victim, &m);
+    cluster_run(&c, 50);
+    assert_false(cluster_info(&c, victim).normal); /* it suspects the leader instead */
+}
+
 /* One half of the others sees one proposal, one the other: no decision in this
  * view, the next one goes on. */
 static bool split_proposals(struct cluster *w, uint32_t from, uint32_t to,
@@ -239,6 +267,7 @@ enum tamper {
     TAMPER_NONE_FIXED, /* U3: nothing re-proposed */
     TAMPER_EMPTIED,    /* the entries taken out of a core: its signature breaks */
     TAMPER_CLAIM,      /* a higher view claimed for another digest by the liar's core */
+    TAMPER_STABLE,     /* a checkpoint claimed by the liar's core that no K-cert shows */
     TAMPERS,
 };
 
@@ -252,6 +281,27 @@ static void resign(struct cluster *w, uint32_t from, struct bft_message *m)
                                .view = m->new_view.body.view,
                                .digest = hash_tagged("PLTFNEWV", body)};
     m->new_view.signature = cluster_sign(w, from, &st);
+}
+
+/* The liar's own core says something else, and it signs that. */
+static void lie_in_core(struct cluster *w, uint32_t from, const struct bft_new_view_body *b,
+                        struct bft_signed_core *cores, const struct bft_prepared *claim,
+                        uint64_t stable)
+{
+    for (uint32_t i = 0; i < b->cores_count; i++) {
+        if (cores[i].signer != bft_member(&w->sets[0], &w->nodes[from].key))
+            continue;
+        cores[i].core.prepared = claim;
+        cores[i].core.prepared_count = claim != NULL;
+        cores[i].core.stable = stable;
+        uint8_t room[BFT_VIEW_CHANGE_CORE_SIZE_MAX];
+        struct span bytes =
+            bft_view_change_core_encode(&cores[i].core, (struct room){room, sizeof room});
+        struct bft_statement st = {.type = BFT_TYPE_VIEW_CHANGE,
+                                   .view = b->view,
+                                   .digest = hash_tagged("PLTFVIEW", bytes)};
+        cores[i].signature = cluster_sign(w, from, &st);
+    }
 }
 
 static void tamper(struct cluster *w, uint32_t from, enum tamper how, struct bft_new_view_body *b,
@@ -286,20 +336,13 @@ static void tamper(struct cluster *w, uint32_t from, enum tamper how, struct bft
         b->reproposals_count = b->certs_count = 0;
         break;
     case TAMPER_CLAIM:
-        for (uint32_t i = 0; i < b->cores_count; i++) {
-            if (cores[i].signer != bft_member(&w->sets[0], &w->nodes[from].key))
-                continue;
-            claim = (struct bft_prepared){b->reproposals[0].seq, b->view - 1, {.bytes = {9}}};
-            o[0].digest = claim.digest;
-            cores[i].core.prepared = &claim;
-            cores[i].core.prepared_count = 1;
-            uint8_t room[BFT_VIEW_CHANGE_CORE_SIZE_MAX];
-            struct bft_statement st = {.type = BFT_TYPE_VIEW_CHANGE, .view = b->view};
-            st.digest = hash_tagged(
-                "PLTFVIEW",
-                bft_view_change_core_encode(&cores[i].core, (struct room){room, sizeof room}));
-            cores[i].signature = cluster_sign(w, from, &st);
-        }
+        claim = (struct bft_prepared){b->reproposals[0].seq, b->view - 1, {.bytes = {9}}};
+        o[0].digest = claim.digest;
+        lie_in_core(w, from, b, cores, &claim, 0);
+        break;
+    case TAMPER_STABLE:
+        lie_in_core(w, from, b, cores, NULL, BFT_CHECKPOINT_INTERVAL);
+        b->reproposals_count = b->certs_count = 0;
         break;
     case TAMPERS:
         break;
@@ -337,6 +380,8 @@ static void test_new_view_tampered(void **state)
         cluster_crash(&c, cluster_node_of(&c, 0, bft_leader(&c.sets[0], 1)));
         cluster_submit(&c, 2);
         cluster_run(&c, 8000);
+        for (uint32_t i = 0; i < 4; i++) /* it was looked at, and refused */
+            assert_true(i == liar || !c.nodes[i].up || cluster_info(&c, i).malformed > 0);
         cluster_restart(&c, cluster_node_of(&c, 0, bft_leader(&c.sets[0], 1)));
         assert_true(cluster_run_until_done(&c, 30000));
         assert_true(told > 0);
@@ -541,6 +586,7 @@ int main(void)
     const struct CMUnitTest all[] = {
         cmocka_unit_test_teardown(test_two_votes, end),
         cmocka_unit_test_teardown(test_two_proposals, end),
+        cmocka_unit_test_teardown(test_restart_remembers, end),
         cmocka_unit_test_teardown(test_split_proposals, end),
         cmocka_unit_test_teardown(test_two_view_changes, end),
         cmocka_unit_test_teardown(test_unbacked_claim, end),
