@@ -163,7 +163,7 @@ static void open_chain(struct world *w)
 static struct world *open_world(const char *uri)
 {
     struct world *w = test_calloc(1, sizeof *w);
-    snprintf(w->dir, sizeof w->dir, "devchain-test-XXXXXX");
+    snprintf(w->dir, sizeof w->dir, "/tmp/devchain-test-XXXXXX");
     assert_non_null(mkdtemp(w->dir));
     assert_int_equal(arena_open(&w->arena, 96 << 20), ERR_OK);
     devchain_config_default(&w->config);
@@ -293,7 +293,9 @@ static void test_errors_have_the_names_of_the_runtime(void **state)
     const struct result *r = submit(w, &a, 10);
     expect(r, CHAIN_FAILED, "DuplicateUids");
     assert_true(r->block > 0);
-    a = weights_of(far, some_values, 2);
+    a = weights_of(some_uids, some_values, 2);
+    expect(submit(w, &a, 10), CHAIN_CONFIRMED, "");
+    a = weights_of(far, some_values, 2); /* There is a row now, but not of these. */
     expect(submit(w, &a, 10), CHAIN_FAILED, "UidVecContainInvalidOne");
     struct chain_action commit = {.kind = CHAIN_COMMIT_WEIGHTS};
     expect(submit(w, &commit, 10), CHAIN_FAILED, "CommitRevealDisabled");
@@ -361,6 +363,18 @@ static void test_commit_then_reveal(void **state)
     expect(submit(w, &reveal, 10), CHAIN_FAILED, "RevealTooEarly");
     seal(w, 21);
     expect(submit(w, &reveal, 10), CHAIN_CONFIRMED, "");
+    /* A reveal that fails late gives back the commit that it had taken. */
+    static const uint16_t twice[] = {4, 4};
+    set = weights_of(twice, some_values, 2);
+    commit.commit = call_commit_hash(sr25519_public(w->key), &set.weights, salt, 2);
+    expect(submit(w, &commit, 10), CHAIN_CONFIRMED, "");
+    reveal.weights = set.weights;
+    const struct result *r;
+    do
+        r = submit(w, &reveal, 10);
+    while (strcmp(r->name, "RevealTooEarly") == 0);
+    expect(r, CHAIN_FAILED, "DuplicateUids");
+    expect(submit(w, &reveal, 10), CHAIN_FAILED, "DuplicateUids");
     close_world(w);
 }
 

@@ -54,7 +54,7 @@ static void on_down(void *ctx, const char *why)
 static struct bench *open_bench(void)
 {
     struct bench *b = test_calloc(1, sizeof *b);
-    snprintf(b->dir, sizeof b->dir, "devchain-test-XXXXXX");
+    snprintf(b->dir, sizeof b->dir, "/tmp/devchain-test-XXXXXX");
     assert_non_null(mkdtemp(b->dir));
     assert_int_equal(uv_loop_init(&b->loop), 0);
     assert_int_equal(arena_open(&b->arena, 64 << 20), ERR_OK);

@@ -46,7 +46,7 @@ static void start(struct bench *b)
 static struct bench *open_bench(bool recorded)
 {
     struct bench *b = test_calloc(1, sizeof *b);
-    snprintf(b->dir, sizeof b->dir, "devchain-test-XXXXXX");
+    snprintf(b->dir, sizeof b->dir, "/tmp/devchain-test-XXXXXX");
     assert_non_null(mkdtemp(b->dir));
     assert_int_equal(arena_open(&b->arena, 64 << 20), ERR_OK);
     devchain_config_default(&b->config);
@@ -282,6 +282,7 @@ static void test_nonces_are_used_once_and_in_order(void **state)
     assert_int_equal(nonce_of(b, "//Alice"), 2); /* Both, in one block. */
     assert_int_equal(b->chain.pool_count, 0);
     assert_string_equal(offer(b, one), "Transaction is outdated");
+    assert_string_equal(offer(b, two), "Transaction is outdated");
     close_bench(b);
 }
 
