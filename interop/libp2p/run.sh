@@ -17,6 +17,6 @@ fi
 node=node
 major=$("$node" --version 2>/dev/null | sed 's/^v\([0-9]*\).*/\1/')
 if [ "${major:-0}" -lt 22 ]; then
-    node=$(ls node_modules/node-linux-*/bin/node | head -n 1)
+    node=$(find node_modules -path "*/node-linux-*/bin/node" | head -n 1)
 fi
 exec "$node" test.mjs "$host" "$@"

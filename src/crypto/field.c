@@ -137,7 +137,9 @@ static inline __attribute__((always_inline)) void inv_sqrt(struct fe *r, const s
     muls(a3, a3, a, count);
     squares(t, a3, 1, count);
     muls(t, t, a, count); /* a^7 */
-    struct fe a7[2] = {t[0], t[1]};
+    struct fe a7[2];
+    for (unsigned j = 0; j < count; j++)
+        a7[j] = t[j];
     ones_250(t, unused, a7, count);
     squares(t, t, 2, count);
     muls(t, t, a7, count); /* (p - 5) / 8 = 2^252 - 3 */

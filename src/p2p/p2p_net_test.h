@@ -123,8 +123,7 @@ static inline struct net_pipe *net_new_pipe(struct net *n)
         pipe->used = true;
         return pipe;
     }
-    assert(!"NET_PIPES_MAX");
-    return NULL;
+    abort(); /* NET_PIPES_MAX is too small for this test. */
 }
 
 static inline struct net_end *net_find(struct net *n, int host, uint32_t conn, struct net_end **far)
