@@ -85,8 +85,8 @@ group_hardening() {
 
 sim_seeds() {
     setup_build release || { tally sim 0 1; return 0; }
-    if [ -x build/release/src/cmd/platform-sim ]; then
-        run_tap sim build/release/src/cmd/platform-sim --seeds "$1"
+    if [ -x build/release/sim/platform-sim ]; then
+        run_tap sim build/release/sim/platform-sim --seeds "$1"
     else
         skip sim "this tree builds no platform-sim yet"
     fi
