@@ -1,5 +1,8 @@
 #include "node/internal.h"
 
+/* The largest request holds an operation or a call to the chain. */
+enum { REQUEST_SIZE = OPERATION_SIZE_MAX + 4096 };
+
 static struct sign_wait *find(struct node *n, uint64_t token)
 {
     for (uint32_t i = 0; i < SIGN_WAITS_MAX; i++)
@@ -29,7 +32,7 @@ struct sign_wait *signing_ask(struct node *n, enum sign_purpose purpose,
     }
     struct signer_request request = {.token = ++n->next_token, .body = *body};
     size_t mark = arena_mark(&n->scratch);
-    struct room room = {arena_alloc(&n->scratch, SIGNER_REQUEST_SIZE_MAX), SIGNER_REQUEST_SIZE_MAX};
+    struct room room = {arena_alloc(&n->scratch, REQUEST_SIZE), REQUEST_SIZE};
     struct span bytes = {0};
     if (room.ptr != NULL)
         bytes = signer_request_encode(&request, room);
