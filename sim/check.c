@@ -20,6 +20,7 @@ struct epoch_set {
 
 struct final {
     struct hash submission, result;
+    uint64_t seq;
 };
 
 struct checks {
@@ -284,7 +285,7 @@ static void compare_checkpoint(struct sim *s, struct sim_node *m)
 
 /* --- final results */
 
-static void compare_final(struct sim *s, struct sim_node *m, const struct hash *id)
+static void compare_final(struct sim *s, struct sim_node *m, const struct hash *id, uint64_t seq)
 {
     struct checks *c = s->checks;
     struct state_submission sub;
@@ -299,7 +300,7 @@ static void compare_final(struct sim *s, struct sim_node *m, const struct hash *
             at++;
         if (at == c->final_count) {
             assert(at < FINALS_MAX);
-            c->finals[c->final_count++] = (struct final){*id, result};
+            c->finals[c->final_count++] = (struct final){*id, result, seq};
             s->result->finals++;
         } else if (!hash_equal(&c->finals[at].result, &result)) {
             sim_fail(s, "node %u has another final result", m->index);
@@ -328,7 +329,7 @@ void checks_heard(struct sim *s, struct sim_node *m, const struct trace_event *e
             if (strcmp(e->fields[i].key, "id") == 0) {
                 struct hash id;
                 memcpy(id.bytes, e->fields[i].bytes, HASH_SIZE);
-                compare_final(s, m, &id);
+                compare_final(s, m, &id, number_of(e, "seq"));
             }
     } else if (strcmp(e->name, "node.drift") == 0 && !m->byzantine) {
         sim_fail(s, "node %u raises the drift alarm: %s", m->index,
@@ -360,6 +361,8 @@ void checks_finally(struct sim *s)
         s->result->view_changes += info.views_changed;
         for (uint32_t k = 0; k < c->final_count; k++) {
             struct state_submission sub;
+            if (info.executed < c->finals[k].seq)
+                continue;
             size_t mark = arena_mark(&c->scratch);
             uint64_t index;
             bool here = ledger_submission(node_ledger(m->node), &c->finals[k].submission,
@@ -368,7 +371,7 @@ void checks_finally(struct sim *s)
             if (!here && !m->view.rpc.final_at(m->view.rpc.ctx, &c->finals[k].submission, &index))
                 sim_fail(s, "node %u lost a final result", i);
             else
-                compare_final(s, m, &c->finals[k].submission);
+                compare_final(s, m, &c->finals[k].submission, c->finals[k].seq);
             arena_reset(&c->scratch, mark);
         }
     }
