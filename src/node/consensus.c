@@ -263,7 +263,9 @@ static void perform(struct node *n, const struct bft_effect *fx)
         storage_stable(n, fx->bytes);
         break;
     case BFT_FX_FETCH:
-        break; /* The core has asked its members. */
+        if (!node_is_member(n) || !n->heard_quorum)
+            storage_fetch(n, fx->seq);
+        break;
     case BFT_FX_SERVE:
         if (n->replying_to != NULL)
             storage_serve(n, n->replying_to, fx->seq);
@@ -284,6 +286,7 @@ static void watch_view(struct node *n)
 {
     struct bft_view_info info;
     bft_info(n->bft, &info);
+    n->heard_quorum = info.has_quorum;
     if (info.view == n->seen_view && info.epoch == n->seen_epoch)
         return;
     n->seen_view = info.view;

@@ -142,6 +142,8 @@ struct node {
     uint64_t next_nonce;
 
     struct peer peers[PEERS_MAX];
+    uint32_t fetch_cursor;     /* whom we asked last for decided slots */
+    bool heard_quorum;
     struct peer *replying_to;  /* the stranger or member of the message at hand */
     struct span binding;       /* malloc'd: our signed net_frame; empty until signed */
     uint64_t binding_last_epoch;
@@ -211,6 +213,7 @@ enum err execute_append_entry(struct node *n, uint64_t height, uint64_t epoch, s
 /* --- storage.c */
 enum err storage_load(struct node *n);
 void storage_stable(struct node *n, struct span checkpoint);
+void storage_fetch(struct node *n, uint64_t seq);
 void storage_serve(struct node *n, struct peer *to, uint64_t seq);
 bool storage_decided(struct node *n, uint64_t seq, struct span *bytes);
 

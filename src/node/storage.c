@@ -120,8 +120,9 @@ static void drop_snapshot(struct snapshot *s)
     *s = (struct snapshot){0};
 }
 
-/* A record that says no more than what the core would learn again, so that a
- * fresh journal file stands on its own. */
+/* A new file once in a while; the one before stays until everything in it is
+ * about slots that the store holds (the core writes again what it still needs of
+ * older times at each checkpoint). */
 static void rotate(struct node *n, uint64_t seq)
 {
     if (n->journal_old && seq >= n->journal_slot + BFT_WINDOW) {
@@ -130,14 +131,7 @@ static void rotate(struct node *n, uint64_t seq)
     }
     if (n->journal_old || seq < n->journal_slot + ROTATE_SLOTS)
         return;
-    struct bft_view_info info;
-    bft_info(n->bft, &info);
-    struct bft_record record = {.tag = BFT_RECORD_VIEW,
-                                .view = {.epoch = info.epoch, .view = info.view}};
-    uint8_t memory[BFT_RECORD_SIZE_MIN + 64];
     n->world.rotate(n->world.ctx);
-    n->world.append(n->world.ctx, bft_record_encode(&record, (struct room){memory, sizeof memory}));
-    n->appended++;
     n->journal_slot = seq;
     n->journal_old = true;
 }
@@ -296,22 +290,47 @@ static bool serve(struct node *n, struct peer *to, uint8_t tag, struct span body
     return n->world.send(n->world.net, &to->id, P2P_BFT, peers_bft_frame(n, wr_done(&w)));
 }
 
+static void serve_checkpoint(struct node *n, struct peer *to, uint64_t seq)
+{
+    uint8_t memory[SLOT_KEY_SIZE];
+    struct span bytes;
+    if (seq % BFT_CHECKPOINT_INTERVAL == 0 &&
+        db_get(n->config.db, DB_INDEX, slot_key(memory, 'k', seq), &bytes) == ERR_OK)
+        serve(n, to, BFT_MESSAGE_CHECKPOINT, bytes);
+}
+
 void storage_serve(struct node *n, struct peer *to, uint64_t seq)
 {
     if (n->now_ms < time_add(to->served_ms, SERVE_PAUSE_MS) && to->served_ms != 0)
         return;
     to->served_ms = n->now_ms;
-    uint8_t memory[SLOT_KEY_SIZE];
     struct span bytes;
     size_t sent = 0, mark = arena_mark(&n->scratch);
+    if (seq > 0)
+        serve_checkpoint(n, to, seq - 1);
     for (uint64_t s = seq; s < seq + SERVE_SLOTS_MAX && sent < SERVE_BYTES_MAX; s++) {
         if (!storage_decided(n, s, &bytes) || !serve(n, to, BFT_MESSAGE_DECIDED, bytes))
             break;
         sent += bytes.len;
-        if (s % BFT_CHECKPOINT_INTERVAL == 0 &&
-            db_get(n->config.db, DB_INDEX, slot_key(memory, 'k', s), &bytes) == ERR_OK)
-            serve(n, to, BFT_MESSAGE_CHECKPOINT, bytes);
+        serve_checkpoint(n, to, s);
         arena_reset(&n->scratch, mark);
     }
     arena_reset(&n->scratch, mark);
+}
+
+/* Asks one connected peer after the other, whoever it is: what it sends proves
+ * itself. */
+void storage_fetch(struct node *n, uint64_t seq)
+{
+    struct bft_message m = {.tag = BFT_MESSAGE_FETCH, .fetch = {.seq = seq}};
+    uint8_t memory[BFT_MESSAGE_SIZE_MIN + 128];
+    struct span frame = peers_bft_frame(
+        n, bft_message_encode(&m, (struct room){memory, sizeof memory}));
+    for (uint32_t i = 1; i <= PEERS_MAX; i++) {
+        uint32_t at = (n->fetch_cursor + i) % PEERS_MAX;
+        if (n->peers[at].used && n->world.send(n->world.net, &n->peers[at].id, P2P_BFT, frame)) {
+            n->fetch_cursor = at;
+            return;
+        }
+    }
 }
