@@ -31,6 +31,15 @@ struct clients {
     struct arena scratch;
 };
 
+/* memory, alloc and evaluate, and nothing in them: enough to be approved. */
+static const uint8_t tiny_module[] = {
+    0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x01, 0x0c, 0x02, 0x60, 0x01, 0x7f, 0x01,
+    0x7f, 0x60, 0x02, 0x7f, 0x7f, 0x01, 0x7e, 0x03, 0x03, 0x02, 0x00, 0x01, 0x05, 0x03, 0x01,
+    0x00, 0x01, 0x07, 0x1d, 0x03, 0x06, 'm',  'e',  'm',  'o',  'r',  'y',  0x02, 0x00, 0x05,
+    'a',  'l',  'l',  'o',  'c',  0x00, 0x00, 0x08, 'e',  'v',  'a',  'l',  'u',  'a',  't',
+    'e',  0x00, 0x01, 0x0a, 0x0b, 0x02, 0x04, 0x00, 0x41, 0x08, 0x0b, 0x04, 0x00, 0x42, 0x00,
+    0x0b};
+
 /* --- evaluations */
 
 struct span sim_evaluate(struct sim_node *m, uint64_t token, struct span bytes, struct room out)
@@ -141,7 +150,7 @@ static void give_blob(struct sim_node *m, struct span bytes, struct hash *name)
 static void register_challenge(struct sim *s, struct sim_node *m)
 {
     struct clients *c = s->clients;
-    struct span module = SPAN_LITERAL("a module that the simulator does not look into");
+    struct span module = span_of(tiny_module, sizeof tiny_module);
     for (uint32_t i = 0; i < s->count; i++)
         if (s->nodes[i].node != NULL && i % 2 == 0)
             give_blob(&s->nodes[i], module, &c->module);

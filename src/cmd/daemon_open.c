@@ -47,8 +47,6 @@ static const struct setting table[] = {
     {"blob_bytes_max", SETTING_NUMBER, "1048576", 1024, 16777216, NULL, "largest blob"},
     {"mempool_ops", SETTING_NUMBER, "8192", 64, 1048576, NULL, "operations that may wait"},
     {"mempool_bytes", SETTING_NUMBER, "16777216", 65536, 1073741824, NULL, "their bytes"},
-    {"state_entries", SETTING_NUMBER, "65536", 16384, 4194304, NULL, "entries of the state"},
-    {"state_bytes", SETTING_NUMBER, "33554432", 4194304, 2147483648, NULL, "bytes of the state"},
     {"store_bytes", SETTING_NUMBER, "8589934592", 16777216, 1099511627776, NULL,
      "most bytes of the store"},
     {"log_format", SETTING_CHOICE, "text", 0, 0, "text json", "form of the log"},
@@ -320,8 +318,8 @@ static bool open_node(struct daemon *d, bool whole)
         .mempool_ops = (uint32_t)settings_number(&d->settings, "mempool_ops"),
         .mempool_bytes = (uint32_t)settings_number(&d->settings, "mempool_bytes"),
         .blob_bytes_max = (uint32_t)settings_number(&d->settings, "blob_bytes_max"),
-        .state_entries_max = (uint32_t)settings_number(&d->settings, "state_entries"),
-        .state_bytes_max = (uint32_t)settings_number(&d->settings, "state_bytes"),
+        .state_entries_max = LEDGER_ENTRIES_MAX,
+        .state_bytes_max = LEDGER_BYTES_MAX,
         .engine = sandbox_engine_id()};
     struct world world;
     memcpy(c.secret, d->salt, sizeof c.secret);
@@ -331,7 +329,7 @@ static bool open_node(struct daemon *d, bool whole)
     sodium_memzero(c.secret, sizeof c.secret);
     if (e != ERR_OK) {
         daemon_say("the node cannot start from its store", d->data_dir, err_text(e),
-                   e == ERR_NO_MEMORY ? "raise state_entries or state_bytes"
+                   e == ERR_NO_MEMORY ? "give the process more memory"
                                       : "keep the folder for a report and start from an empty one");
         return false;
     }

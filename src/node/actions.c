@@ -1,6 +1,7 @@
 #include "node/internal.h"
 
 #include "crypto/hash.h"
+#include "sandbox/sandbox.h"
 
 /* What this validator wants decided is derived from the state each time, never
  * remembered: after a crash it is simply wanted again.  An operation that is on
@@ -41,6 +42,39 @@ static void want(struct node *n, const struct op_body *body, const struct hash *
         map_clear(&n->wanted);
 }
 
+/* Whether a worker of ours would run it: the same look that the worker takes. */
+static bool would_run(struct node *n, const struct state_challenge *c, struct span module,
+                      struct sandbox_verdict *verdict)
+{
+    struct sandbox_facts facts;
+    sandbox_policy_check(&c->body.policy, verdict);
+    if (verdict->outcome == OUTCOME_OK)
+        sandbox_inspect(module, &n->scratch, &facts, verdict);
+    if (verdict->outcome == OUTCOME_OK)
+        sandbox_admit(&facts, &c->body.policy, verdict);
+    return verdict->outcome == OUTCOME_OK;
+}
+
+static void approve_one(struct node *n, const struct state_challenge *c)
+{
+    struct sandbox_verdict verdict;
+    struct span module;
+    if (node_get_blob(n, &c->body.module, &module) != ERR_OK) {
+        blobs_want(n, &c->body.module, c->body.module_size);
+        return;
+    }
+    if (!would_run(n, c, module, &verdict)) {
+        struct trace_event *t = trace_add(&n->trace, TRACE_WARN, "challenge.not_approved");
+        trace_hash(t, "id", &c->id);
+        trace_word(t, "why", outcome_name(verdict.outcome));
+        return;
+    }
+    struct op_body body = {.tag = OP_BODY_CHALLENGE_APPROVE,
+                           .challenge_approve = {.challenge = c->id}};
+    struct hash subject = subject_of('a', &c->id);
+    want(n, &body, &subject);
+}
+
 static void approve(struct node *n)
 {
     struct hash id;
@@ -49,16 +83,8 @@ static void approve(struct node *n)
         size_t mark = arena_mark(&n->scratch);
         if (ledger_challenge(n->ledger, &id, &n->scratch, &c) &&
             c.phase == CHALLENGE_PHASE_REGISTERED &&
-            !ledger_has_approved(n->ledger, &id, &n->config.self)) {
-            if (blobs_have(n, &c.body.module)) {
-                struct op_body body = {.tag = OP_BODY_CHALLENGE_APPROVE,
-                                       .challenge_approve = {.challenge = id}};
-                struct hash subject = subject_of('a', &id);
-                want(n, &body, &subject);
-            } else {
-                blobs_want(n, &c.body.module, c.body.module_size);
-            }
-        }
+            !ledger_has_approved(n->ledger, &id, &n->config.self))
+            approve_one(n, &c);
         arena_reset(&n->scratch, mark);
     }
 }
