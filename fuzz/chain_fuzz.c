@@ -1,3 +1,4 @@
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -22,12 +23,12 @@ static void drain(struct talk *t)
 {
     static const struct signature signature;
     struct chain_out out;
-    unsigned long long id;
-    char head[64];
     while (chain_poll(t->c, &out)) {
         if (out.kind == CHAIN_OUT_SEND) {
-            snprintf(head, sizeof head, "%.*s", 60, (const char *)out.text.ptr);
-            assert(sscanf(head, "{\"jsonrpc\":\"2.0\",\"id\":%llu", &id) == 1);
+            json_t *asked = json_loadb((const char *)out.text.ptr, out.text.len, 0, NULL);
+            assert(asked != NULL);
+            uint64_t id = (uint64_t)json_integer_value(json_object_get(asked, "id"));
+            json_decref(asked);
             if (t->count < ASKED_MAX)
                 t->asked[(t->first + t->count++) % ASKED_MAX] = id;
         }

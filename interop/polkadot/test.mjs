@@ -209,14 +209,16 @@ await check('commit and reveal of weights, in the right epoch only', async () =>
   const u16 = (x) => api.registry.createType('u16', x).toU8a()
   const [uids, values, salt] = [[5, 6], [65535, 1], [9, 8, 7]]
   const hash = blake2AsHex(u8aConcat(validator.publicKey, u16(netuid), vec(uids), vec(values), vec(salt), u64(0)))
+  // From the first block of an epoch there is time for what has to happen within it.
+  const toNextEpoch = async () => {
+    const head = (await api.rpc.chain.getHeader()).number.toNumber()
+    await provider.send('dev_newBlock', [{ count: 21 - ((head + netuid + 1) % 21) }])
+  }
+  await toNextEpoch()
   same((await send(api.tx.subtensorModule.commitWeights(netuid, hash), validator)).error, null)
   const reveal = (s) => api.tx.subtensorModule.revealWeights(netuid, uids, values, s, 0)
   same((await send(reveal(salt), validator)).error, 'RevealTooEarly')
-  const epoch = (n) => Math.floor((n + netuid + 1) / 21)
-  const head = async () => (await api.rpc.chain.getHeader()).number.toNumber()
-  const now = epoch(await head())
-  const left = 21 * (now + 1) - netuid - 1 - (await head())
-  await provider.send('dev_newBlock', [{ count: left }])
+  await toNextEpoch()
   same((await send(reveal([1, 2, 3]), validator)).error, 'InvalidRevealCommitHashNotMatch')
   const sent = await send(reveal(salt), validator)
   same(sent.error, null)

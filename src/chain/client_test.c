@@ -147,7 +147,7 @@ static struct bench *open_bench(const char *metadata)
     b->metadata = test_malloc(size);
     memcpy(b->metadata, "\"result\":\"0x", 12);
     hex_encode(bytes, b->metadata + 12, size - 12);
-    strncat(b->metadata, "\"", 2);
+    memcpy(b->metadata + 12 + 2 * bytes.len, "\"", 2);
     arena_reset(&b->arena, mark);
     chain_config_default(&b->config);
     b->config.has_genesis = true;
@@ -422,7 +422,7 @@ static char *metagraph_body(uint64_t block, bool newer)
     char *body = test_malloc(2048);
     memcpy(body, "\"result\":\"0x", 12);
     hex_encode(wr_done(&w), body + 12, 2000);
-    strncat(body, "\"", 2);
+    memcpy(body + 12 + 2 * w.used, "\"", 2);
     return body;
 }
 
