@@ -146,6 +146,9 @@ static void test_gossip_reaches_all_once(void **state)
         assert_true(peer_id_equal(&n->hosts[i].from, id_of(n, 0)));
     }
     assert_int_equal(n->hosts[0].gossips, 0);
+    assert_int_equal(p2p_counters(n->hosts[1].p)->gossip_in, 1);
+    assert_true(p2p_counters(n->hosts[0].p)->gossip_out > 0);
+    assert_true(p2p_counters(n->hosts[1].p)->graft > 0);
     assert_int_equal(p2p_publish(n->hosts[0].p, "nobody", SPAN_LITERAL("x"), n->now_ms),
                      ERR_NOT_FOUND);
     close_net(n);
@@ -166,6 +169,7 @@ static void test_rejected_gossip_stops_here(void **state)
     assert_int_equal(p2p_publish(n->hosts[0].p, "t", SPAN_LITERAL("bad"), n->now_ms), ERR_OK);
     net_pass(n, 3000);
     assert_int_equal(n->hosts[1].gossips, 1);
+    assert_int_equal(p2p_counters(n->hosts[1].p)->gossip_rejected, 1);
     assert_int_equal(n->hosts[2].gossips, 0);
     close_net(n);
 }

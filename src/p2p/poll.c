@@ -137,9 +137,28 @@ static bool poll_write(struct p2p *p, struct p2p_out *out)
     return false;
 }
 
+/* Gossip counts for itself; the user sees one set of counters. */
+static void copy_counters(struct p2p *p)
+{
+    const struct gossip_counters *g = gossip_counters(p->gossip);
+    struct p2p_counters *c = &p->counters;
+    c->gossip_in = g->messages_in;
+    c->gossip_out = g->messages_out;
+    c->gossip_duplicate = g->duplicate;
+    c->gossip_rejected = g->rejected + g->bad_signature;
+    c->gossip_ignored = g->ignored;
+    c->graft = g->graft_in + g->graft_out;
+    c->prune = g->prune_in + g->prune_out;
+    c->ihave = g->ihave_in + g->ihave_out;
+    c->iwant = g->iwant_in + g->iwant_out;
+}
+
 bool p2p_poll(struct p2p *p, struct p2p_out *out)
 {
     host_settle(p);
-    return poll_event(p, out) || poll_gossip(p, out) || poll_event(p, out) || poll_frame(p, out) ||
-           poll_write(p, out);
+    if (poll_event(p, out) || poll_gossip(p, out) || poll_event(p, out) || poll_frame(p, out) ||
+        poll_write(p, out))
+        return true;
+    copy_counters(p);
+    return false;
 }
