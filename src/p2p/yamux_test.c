@@ -191,6 +191,8 @@ static enum yamux_why frame_after_open(const char *frame, size_t len)
     for (size_t i = 0; i < len; i++)
         (void)yamux_in(&w->b.y, span_of(frame + i, 1), 0);
     enum yamux_why why = w->b.y.why;
+    if (why == YAMUX_OVER_WINDOW)
+        assert_int_equal(w->b.y.inbound, 1); /* judged before a stream was made */
     assert_true(w->b.budget.used <= ROPE_BLOCK_SIZE);
     close_world(w);
     return why;
