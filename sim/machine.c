@@ -74,6 +74,10 @@ static bool world_send(void *ctx, const struct peer_id *id, enum p2p_protocol pr
     struct sim_node *m = ctx, *to = find_peer(m->sim, id);
     if (!alive(m) || to == NULL || !reachable(m, to))
         return false;
+    if (m->host != NULL) {
+        checks_sent(m->sim, m, frame, protocol);
+        return m->carried.send(m->carried.net, id, protocol, frame);
+    }
     if (m->byzantine && protocol == P2P_BFT && byzantine_send(m, to->index, frame))
         return true;
     machine_frame(m, to->index, protocol, frame);
@@ -93,6 +97,10 @@ static void world_publish(void *ctx, struct span data)
     if (!alive(m))
         return;
     sim_trace(m->sim, m->index, 100, data);
+    if (m->host != NULL) {
+        m->carried.publish(m->carried.net, data);
+        return;
+    }
     flood(m, ++m->sim->next_message, data);
 }
 
@@ -101,8 +109,11 @@ static void world_publish(void *ctx, struct span data)
 static void world_validate(void *ctx, uint64_t message, enum p2p_verdict verdict)
 {
     struct sim_node *m = ctx;
-    if (alive(m))
-        sim_trace(m->sim, m->index, 200 + (uint64_t)verdict, span_of(&message, sizeof message));
+    if (!alive(m))
+        return;
+    sim_trace(m->sim, m->index, 200 + (uint64_t)verdict, span_of(&message, sizeof message));
+    if (m->host != NULL)
+        m->carried.validate(m->carried.net, message, verdict);
 }
 
 static void world_disconnect(void *ctx, const struct peer_id *peer, const char *why)
@@ -110,6 +121,8 @@ static void world_disconnect(void *ctx, const struct peer_id *peer, const char *
     struct sim_node *m = ctx, *other = find_peer(m->sim, peer);
     if (alive(m) && other != NULL && !other->byzantine)
         sim_fail(m->sim, "node %u disconnects honest node %u: %s", m->index, other->index, why);
+    if (alive(m) && m->host != NULL)
+        m->carried.disconnect(m->carried.net, peer, why);
 }
 
 /* --- disk */
@@ -251,7 +264,7 @@ void machine_init(struct sim *s, uint32_t index)
     m->prng = prng_split(&s->prng, 1000 + index);
     m->pair = chain_key("validator", index);
     m->key = *sr25519_public(m->pair);
-    m->peer.len = 4;
+    m->peer.len = 4; /* Unless a host has one of its own. */
     m->peer.bytes[0] = (uint8_t)index;
     m->peer.bytes[3] = 0x77;
     enum err e = db_mem_open(&m->disk.db, DB_BYTES);
@@ -321,15 +334,22 @@ void machine_start(struct sim_node *m)
     m->up = true;
     m->dying = false;
     m->wake_us = UINT64_MAX;
+    if (s->bytes) {
+        links_start(m);
+        c.peer = m->peer;
+    }
     enum err e = node_open(&m->node, &c, &w, now_ms);
     if (e != ERR_OK) {
         sim_fail(s, "node %u does not start: %s", m->index, err_name(e));
         return;
     }
-    view_init(&m->view, m->node, NULL, now_ms);
+    view_init(&m->view, m->node, m->host, now_ms);
     replay(m);
+    if (m->host != NULL)
+        host_attach(m->host, m->node);
     node_start(m->node, now_ms);
-    greet(m);
+    if (m->host == NULL)
+        greet(m);
 }
 
 /* The machine stops at once.  torn: of what was written and not flushed some
@@ -347,6 +367,9 @@ void machine_stop(struct sim_node *m, bool torn)
     d->pending_used = 0;
     d->flushed_total = 0;
     chain_hang_up(m);
+    bool carried = m->host != NULL;
+    if (carried)
+        links_stop(m);
     node_close(m->node);
     m->node = NULL;
     m->up = m->dying = false;
@@ -354,7 +377,7 @@ void machine_stop(struct sim_node *m, bool torn)
     m->life++;
     db_mem_crash(d->db);
     for (uint32_t i = 0; i < s->count; i++)
-        if (s->nodes[i].node != NULL)
+        if (s->nodes[i].node != NULL && !carried)
             node_on_peer_down(s->nodes[i].node, &m->peer, s->now_us / 1000);
     s->result->crashes++;
 }
@@ -372,6 +395,7 @@ void machine_wipe(struct sim_node *m)
 
 void machine_close(struct sim_node *m)
 {
+    host_close(m->host);
     node_close(m->node);
     db_close(m->disk.db);
     free(m->disk.journal);
@@ -413,7 +437,10 @@ void machine_after(struct sim_node *m)
     }
     if (node_fatal(m->node) != NULL)
         sim_fail(s, "node %u stopped: %s", m->index, node_fatal(m->node));
-    uint64_t wake_us = max_u64(node_wake_at(m->node) * 1000, s->now_us + 1);
+    uint64_t wake_ms = node_wake_at(m->node);
+    if (m->host != NULL)
+        wake_ms = min_u64(wake_ms, host_wake_at(m->host));
+    uint64_t wake_us = max_u64(wake_ms * 1000, s->now_us + 1);
     if (wake_us < m->wake_us) {
         m->wake_us = wake_us;
         sim_at(s, wake_us - s->now_us,
@@ -444,6 +471,15 @@ void machine_event(struct sim_node *m, struct sim_event *ev)
     switch (ev->kind) {
     case EV_WAKE:
         m->wake_us = ev->number == m->wake_us ? UINT64_MAX : m->wake_us;
+        if (m->host != NULL)
+            host_on_time(m->host, now_ms);
+        break;
+    case EV_ACCEPTED:
+    case EV_DIALED:
+    case EV_BYTES:
+    case EV_WRITTEN:
+    case EV_CLOSED:
+        links_event(m, ev);
         break;
     case EV_FRAME:
         node_on_frame(m->node, &from, ev->protocol, ev->bytes, now_ms);

@@ -68,11 +68,11 @@ static int read_options(int argc, char **argv, struct plan *p)
 
 static void print_one(const struct sim_config *c, const struct sim_result *r)
 {
-    printf("seed %llu %s trace %016llx nodes %u faults %03x: %llu events, %llu virtual s, "
+    printf("seed %llu %s trace %016llx nodes %u %s faults %03x: %llu events, %llu virtual s, "
            "%llu slots, %llu checkpoints, %llu epochs, %llu finals, %llu crashes, %llu view changes, "
            "%llu evidence\n",
            (unsigned long long)c->seed, r->ok ? "ok" : "FAILED", (unsigned long long)r->trace,
-           r->nodes, r->faults, (unsigned long long)r->events,
+           r->nodes, r->bytes ? "bytes" : "messages", r->faults, (unsigned long long)r->events,
            (unsigned long long)r->virtual_ms / 1000, (unsigned long long)r->decided,
            (unsigned long long)r->checkpoints, (unsigned long long)r->epochs,
            (unsigned long long)r->finals, (unsigned long long)r->crashes,

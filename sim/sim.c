@@ -21,6 +21,10 @@ static void draw(struct sim *s)
     s->jitter_us = prng_below(&s->prng, 30000);
     if (c->chaos_ms == 0)
         s->config.chaos_ms = 20000 + prng_below(&s->prng, 60000);
+    s->bytes = !c->messages_only && prng_chance(&s->prng, 1, 2);
+    if (s->bytes)
+        s->faults &= ~(uint32_t)(SIM_LOSS | SIM_DUPLICATE | SIM_REORDER | SIM_EQUIVOCATE);
+    s->result->bytes = s->bytes;
     s->result->nodes = s->count;
     s->result->faults = s->faults;
 }
@@ -86,6 +90,7 @@ static void partition(struct sim *s)
     bool whole = prng_chance(&s->prng, 1, 3);
     for (uint32_t i = 0; i < s->count; i++)
         s->nodes[i].group = whole ? 0 : (uint32_t)prng_below(&s->prng, 2);
+    links_partition(s);
     if (s->faults & SIM_CHAIN)
         chain_silence(s, prng_chance(&s->prng, 1, 4));
 }
@@ -104,7 +109,7 @@ static void heal(struct sim *s)
     }
     for (uint32_t i = 0; i < s->count; i++)
         for (uint32_t k = 0; k < s->count; k++)
-            if (i != k && s->nodes[i].node != NULL && s->nodes[k].node != NULL)
+            if (!s->bytes && i != k && s->nodes[i].node != NULL && s->nodes[k].node != NULL)
                 node_on_peer_up(s->nodes[i].node, &s->nodes[k].peer, s->now_us / 1000);
     s->healed_us = s->now_us;
 }
@@ -154,6 +159,11 @@ static void handle(struct sim *s, struct sim_event *ev)
     case EV_EVALUATED:
     case EV_CHAIN_UP:
     case EV_CHAIN_TEXT:
+    case EV_ACCEPTED:
+    case EV_DIALED:
+    case EV_BYTES:
+    case EV_WRITTEN:
+    case EV_CLOSED:
         machine_event(&s->nodes[ev->node], ev);
         break;
     }
@@ -165,6 +175,7 @@ static void begin(struct sim *s)
     s->chaos = true;
     s->verifier = (struct verifier){sim_verify, NULL};
     checks_begin(s);
+    links_begin(s);
     for (uint32_t i = 0; i < s->count; i++)
         machine_init(s, i);
     if (!chain_begin(s)) {
@@ -199,6 +210,7 @@ static void end(struct sim *s)
     clients_end(s);
     chain_end(s);
     checks_end(s);
+    links_end(s);
     free(s->heap);
     free(s);
 }

@@ -4,6 +4,10 @@
  * Seed and commit reproduce a run exactly; sim_result.trace is a hash over every
  * event and everything that a node let out, equal for every compiler.
  *
+ * The network is drawn, too: half of the runs deliver whole messages, with loss,
+ * doubling and reordering; the others run the real p2p hosts on links of bytes
+ * that are delayed, split and reset.
+ *
  * What goes wrong is drawn from the seed: each run has its own subset of faults
  * and its own rates (swarm testing).  After a while everything is healed, and
  * what was pending must then be decided.  The checkers (check.h) share no code
@@ -12,7 +16,7 @@
 #define SIM_SIM_H
 
 #include "base/prng.h"
-#include "node/node.h"
+#include "node/host.h"
 #include "node/view.h"
 #include "store/journal.h"
 
@@ -42,6 +46,7 @@ struct sim_config {
     uint32_t submissions;   /* miners' submissions over the run */
     uint32_t block_ms;      /* of the chain */
     bool verbose;
+    bool messages_only;     /* never real p2p hosts */
     const char *scratch_dir;
 };
 
@@ -51,6 +56,7 @@ struct sim_result {
     uint64_t events, virtual_ms, trace;
     uint64_t decided, epochs, finals, crashes, evidence, view_changes, checkpoints;
     uint32_t nodes, faults;
+    bool bytes;
 };
 
 void sim_run(const struct sim_config *c, struct sim_result *r);
@@ -74,6 +80,11 @@ enum sim_event_kind {
     EV_PARTITION,
     EV_HEAL,
     EV_RESUME,
+    EV_ACCEPTED,
+    EV_DIALED,
+    EV_BYTES,
+    EV_WRITTEN,
+    EV_CLOSED,
 };
 
 struct sim_event {
@@ -82,6 +93,7 @@ struct sim_event {
     uint32_t node, from;
     uint32_t life;           /* of the node it is for; another: it is too late */
     enum p2p_protocol protocol;
+    uint32_t conn;           /* of a link */
     uint64_t number;
     struct span bytes;       /* malloc'd */
 };
@@ -105,6 +117,8 @@ struct sim_node {
     bool up, dying, paused, byzantine;
     struct node *node;
     struct view view;
+    struct host *host;       /* with links that carry bytes; else NULL */
+    struct world carried;    /* what the host offers the node */
     struct peer_id peer;
     struct hotkey key;
     struct sr25519_keypair *pair;
@@ -132,6 +146,8 @@ struct sim {
     uint64_t healed_us;
     struct span genesis;                /* encoded */
     struct hash network;
+    bool bytes;                         /* real p2p hosts on links of bytes */
+    struct links *links;
     struct sim_chain *chain;
     struct checks *checks;
     struct clients *clients;
@@ -155,6 +171,14 @@ void machine_wipe(struct sim_node *m);
 void machine_close(struct sim_node *m);
 void machine_event(struct sim_node *m, struct sim_event *ev);
 void machine_after(struct sim_node *m);
+
+/* links.c */
+void links_begin(struct sim *s);
+void links_end(struct sim *s);
+void links_start(struct sim_node *m);
+void links_stop(struct sim_node *m);
+void links_partition(struct sim *s);
+void links_event(struct sim_node *m, const struct sim_event *ev);
 
 /* signer.c: simulated signatures, and the guard of a signer */
 bool sim_verify(void *ctx, const struct hotkey *key, struct span message,
