@@ -428,8 +428,8 @@ static void test_bad_requests_get_errors(void **state)
         "{\"id\":1,\"method\":\"state_call\",\"params\":[\"X\",\"0x\"]}",
         "{\"id\":1,\"method\":\"state_getStorage\",\"params\":[\"zz\"]}",
         "{\"id\":1,\"method\":\"state_getStorage\",\"params\":[\"0x00\",\"0x11\"]}",
-        "{\"id\":1,\"method\":\"state_call\",\"params\":"
-        "[\"NeuronInfoRuntimeApi_get_neuron_lite\",\"0x02\"]}",
+        ("{\"id\":1,\"method\":\"state_call\",\"params\":"
+         "[\"NeuronInfoRuntimeApi_get_neuron_lite\",\"0x02\"]}"),
         "{\"id\":1,\"method\":\"author_submitExtrinsic\",\"params\":[\"0x00\"]}",
         "{\"id\":1,\"method\":\"chain_getBlockHash\",\"params\":[-1]}",
         "{\"id\":1,\"method\":\"state_subscribeStorage\",\"params\":[7]}"};
