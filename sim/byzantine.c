@@ -18,7 +18,8 @@ static void send_message(struct sim_node *m, uint32_t to, const struct bft_messa
     free(outer);
 }
 
-static void sign_statement(struct sim_node *m, const struct bft_statement *st, struct signature *out)
+static void sign_statement(struct sim_node *m, const struct bft_statement *st,
+                           struct signature *out)
 {
     uint8_t bytes[BFT_STATEMENT_SIZE];
     struct hash set = bft_valset_hash(ledger_valset(node_ledger(m->node)));

@@ -47,7 +47,7 @@ static void on_send(void *ctx, uint64_t session, struct span text)
 static void make_genesis(struct sim *s)
 {
     enum { MINERS = 8 };
-    static struct epoch_neuron neurons[SIM_NODES_MAX + MINERS];
+    struct epoch_neuron neurons[SIM_NODES_MAX + MINERS] = {0};
     struct arena arena = {0};
     enum err e = arena_open(&arena, 1 << 20);
     assert(e == ERR_OK);
@@ -113,7 +113,8 @@ void chain_event(struct sim *s, const struct sim_event *ev)
         enum err e = devrpc_seal(&c->rpc, now_ms);
         if (e != ERR_OK)
             sim_fail(s, "the development chain cannot make a block: %s", err_name(e));
-        sim_at(s, s->config.block_ms * 1000, (struct sim_event){.kind = EV_BLOCK}, (struct span){0});
+        sim_at(s, s->config.block_ms * 1000, (struct sim_event){.kind = EV_BLOCK},
+               (struct span){0});
         return;
     }
     const struct sim_node *m = &s->nodes[ev->node];

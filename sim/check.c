@@ -222,7 +222,8 @@ static const char *proof_trouble(struct sim *s, const struct bft_cert *cert, enu
             continue;
         if (i >= e->count || count >= cert->signatures_count)
             return "a signer that is no member";
-        if (!sim_verify(NULL, &e->keys[i], span_of(bytes, sizeof bytes), &cert->signatures[count++]))
+        if (!sim_verify(NULL, &e->keys[i], span_of(bytes, sizeof bytes),
+                        &cert->signatures[count++]))
             return "a signature that does not hold";
         stake += e->stakes[i];
     }

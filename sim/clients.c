@@ -54,12 +54,13 @@ struct span sim_evaluate(struct sim_node *m, uint64_t token, struct span bytes, 
     struct span answer = {0};
     if (!(s->chaos && (s->faults & SIM_INFRA) && prng_chance(&m->prng, 1, 4))) {
         struct hash output = hash_tagged("SIMEVALU", job.input);
-        struct sandbox_answer a = {.tag = SANDBOX_ANSWER_RESULT,
-                                   .result = {.token = token,
-                                              .outcome = output.bytes[0] < 32 ? OUTCOME_TRAP : OUTCOME_OK,
-                                              .gas = 1000 + output.bytes[1],
-                                              .output = hash_span(&output),
-                                              .transcript = output}};
+        struct sandbox_answer a = {
+            .tag = SANDBOX_ANSWER_RESULT,
+            .result = {.token = token,
+                       .outcome = output.bytes[0] < 32 ? OUTCOME_TRAP : OUTCOME_OK,
+                       .gas = 1000 + output.bytes[1],
+                       .output = hash_span(&output),
+                       .transcript = output}};
         if (a.result.outcome == OUTCOME_OK) {
             a.result.valid = true;
             a.result.score = (uint64_t)output.bytes[2] * 39;
@@ -133,7 +134,8 @@ static void hand_in(struct sim *s, struct sim_node *m, struct client_op *o)
 {
     enum reject why;
     o->sent_ms = s->now_us / 1000;
-    err_ignore(node_submit_op(m->node, o->bytes, &why, o->sent_ms)); /* Asked again until decided. */
+    err_ignore(
+        node_submit_op(m->node, o->bytes, &why, o->sent_ms)); /* Asked again until decided. */
     if (why == REJECT_WRONG_EPOCH)
         sign_again(s, m, o);
     else if (why == REJECT_REPLAYED) /* Decided so long ago that its fate is forgotten. */
@@ -259,8 +261,9 @@ static bool is_closed(struct sim *s, struct client_op *o)
         if (m->node == NULL || m->byzantine)
             continue;
         size_t mark = arena_mark(&c->scratch);
-        o->closed = ledger_submission(node_ledger(m->node), &o->id, &c->scratch, &sub) &&
-                    (sub.phase == SUBMISSION_PHASE_FINAL || sub.phase == SUBMISSION_PHASE_UNRESOLVED);
+        o->closed =
+            ledger_submission(node_ledger(m->node), &o->id, &c->scratch, &sub) &&
+            (sub.phase == SUBMISSION_PHASE_FINAL || sub.phase == SUBMISSION_PHASE_UNRESOLVED);
         arena_reset(&c->scratch, mark);
     }
     return o->closed;

@@ -52,7 +52,8 @@ static void deliver(struct sim_node *from, struct sim_node *to, struct sim_event
     ev.node = to->index;
     ev.from = from->index;
     ev.life = to->life;
-    bool lossy = s->chaos && (s->faults & SIM_LOSS), doubling = s->chaos && (s->faults & SIM_DUPLICATE);
+    bool lossy = s->chaos && (s->faults & SIM_LOSS),
+         doubling = s->chaos && (s->faults & SIM_DUPLICATE);
     if (!reachable(from, to) || (lossy && prng_chance(&s->prng, s->loss, 1000)))
         return;
     sim_at(s, draw_delay(s), ev, bytes);
@@ -88,7 +89,8 @@ static void flood(struct sim_node *m, uint64_t number, struct span data)
 {
     for (uint32_t i = 0; i < m->sim->count; i++)
         if (i != m->index)
-            deliver(m, &m->sim->nodes[i], (struct sim_event){.kind = EV_GOSSIP, .number = number}, data);
+            deliver(m, &m->sim->nodes[i], (struct sim_event){.kind = EV_GOSSIP, .number = number},
+                    data);
 }
 
 static void world_publish(void *ctx, struct span data)
@@ -156,7 +158,10 @@ static void world_flush(void *ctx, uint64_t ticket)
         return;
     uint64_t delay = 80 + prng_below(&m->prng, 200) + m->slow_us;
     sim_at(m->sim, delay,
-           (struct sim_event){.kind = EV_FLUSHED, .node = m->index, .life = m->life, .number = ticket,
+           (struct sim_event){.kind = EV_FLUSHED,
+                              .node = m->index,
+                              .life = m->life,
+                              .number = ticket,
                               .from = (uint32_t)(m->disk.flushed_total + m->disk.pending_used)},
            (struct span){0});
 }
@@ -208,7 +213,8 @@ static void world_evaluate(void *ctx, uint64_t token, struct span job, uint32_t 
     (void)wall_ms;
     if (!alive(m))
         return;
-    struct sim_event ev = {.kind = EV_EVALUATED, .node = m->index, .life = m->life, .number = token};
+    struct sim_event ev = {
+        .kind = EV_EVALUATED, .node = m->index, .life = m->life, .number = token};
     uint64_t delay = 500 + prng_below(&m->prng, 200000);
     sim_at(m->sim, delay, ev, job);
 }
@@ -453,7 +459,8 @@ void machine_after(struct sim_node *m)
 static void evaluated(struct sim_node *m, const struct sim_event *ev)
 {
     uint8_t memory[8192];
-    struct span answer = sim_evaluate(m, ev->number, ev->bytes, (struct room){memory, sizeof memory});
+    struct span answer =
+        sim_evaluate(m, ev->number, ev->bytes, (struct room){memory, sizeof memory});
     node_on_evaluated(m->node, ev->number, answer, m->sim->now_us / 1000);
 }
 

@@ -26,14 +26,28 @@ static double seconds(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-enum { OPT_SEEDS = 1, OPT_FIRST, OPT_SEED, OPT_NODES, OPT_IDLE, OPT_QUIET, OPT_FAULTS, OPT_VERBOSE, OPT_HELP };
+enum {
+    OPT_SEEDS = 1,
+    OPT_FIRST,
+    OPT_SEED,
+    OPT_NODES,
+    OPT_IDLE,
+    OPT_QUIET,
+    OPT_FAULTS,
+    OPT_VERBOSE,
+    OPT_HELP
+};
 
-static const struct option options[] = {
-    {"seeds", required_argument, NULL, OPT_SEEDS},   {"first", required_argument, NULL, OPT_FIRST},
-    {"seed", required_argument, NULL, OPT_SEED},     {"nodes", required_argument, NULL, OPT_NODES},
-    {"idle", required_argument, NULL, OPT_IDLE},     {"quiet-network", no_argument, NULL, OPT_QUIET},
-    {"faults", required_argument, NULL, OPT_FAULTS}, {"verbose", no_argument, NULL, OPT_VERBOSE},
-    {"help", no_argument, NULL, OPT_HELP},           {0}};
+static const struct option options[] = {{"seeds", required_argument, NULL, OPT_SEEDS},
+                                        {"first", required_argument, NULL, OPT_FIRST},
+                                        {"seed", required_argument, NULL, OPT_SEED},
+                                        {"nodes", required_argument, NULL, OPT_NODES},
+                                        {"idle", required_argument, NULL, OPT_IDLE},
+                                        {"quiet-network", no_argument, NULL, OPT_QUIET},
+                                        {"faults", required_argument, NULL, OPT_FAULTS},
+                                        {"verbose", no_argument, NULL, OPT_VERBOSE},
+                                        {"help", no_argument, NULL, OPT_HELP},
+                                        {0}};
 
 struct plan {
     uint64_t first, count;
@@ -55,9 +69,16 @@ static int read_options(int argc, char **argv, struct plan *p)
         case OPT_FIRST: p->first = number; break;
         case OPT_SEED: p->first = number; p->count = 1; p->one = true; break;
         case OPT_NODES: p->config.nodes = (uint32_t)number; break;
-        case OPT_IDLE: p->config.faults = 0; p->config.submissions = 0; p->config.chaos_ms = number; break;
+        case OPT_IDLE:
+            p->config.faults = 0;
+            p->config.submissions = 0;
+            p->config.chaos_ms = number;
+            break;
         case OPT_QUIET: p->config.faults = 0; break;
-        case OPT_FAULTS: p->config.faults = (uint32_t)number; p->config.choose_faults = false; break;
+        case OPT_FAULTS:
+            p->config.faults = (uint32_t)number;
+            p->config.choose_faults = false;
+            break;
         case OPT_VERBOSE: p->config.verbose = true; break;
         case OPT_HELP: fputs(usage, stdout); return 1;
         default: fputs(usage, stderr); return 2;
@@ -68,17 +89,19 @@ static int read_options(int argc, char **argv, struct plan *p)
 
 static void print_one(const struct sim_config *c, const struct sim_result *r)
 {
-    printf("seed %llu %s trace %016llx nodes %u %s faults %03x: %llu events, %llu virtual s, "
-           "%llu slots, %llu checkpoints, %llu epochs, %llu finals, %llu crashes, %llu view changes, "
-           "%llu evidence\n",
-           (unsigned long long)c->seed, r->ok ? "ok" : "FAILED", (unsigned long long)r->trace,
-           r->nodes, r->bytes ? "bytes" : "messages", r->faults, (unsigned long long)r->events,
-           (unsigned long long)r->virtual_ms / 1000, (unsigned long long)r->decided,
-           (unsigned long long)r->checkpoints, (unsigned long long)r->epochs,
-           (unsigned long long)r->finals, (unsigned long long)r->crashes,
-           (unsigned long long)r->view_changes, (unsigned long long)r->evidence);
+    printf(
+        "seed %llu %s trace %016llx nodes %u %s faults %03x: %llu events, %llu virtual s, "
+        "%llu slots, %llu checkpoints, %llu epochs, %llu finals, %llu crashes, %llu view changes, "
+        "%llu evidence\n",
+        (unsigned long long)c->seed, r->ok ? "ok" : "FAILED", (unsigned long long)r->trace,
+        r->nodes, r->bytes ? "bytes" : "messages", r->faults, (unsigned long long)r->events,
+        (unsigned long long)r->virtual_ms / 1000, (unsigned long long)r->decided,
+        (unsigned long long)r->checkpoints, (unsigned long long)r->epochs,
+        (unsigned long long)r->finals, (unsigned long long)r->crashes,
+        (unsigned long long)r->view_changes, (unsigned long long)r->evidence);
     if (!r->ok)
-        printf("  %s\n  repeat: ./run sim --seed %llu\n", r->violation, (unsigned long long)c->seed);
+        printf("  %s\n  repeat: ./run sim --seed %llu\n", r->violation,
+               (unsigned long long)c->seed);
     fflush(stdout);
 }
 

@@ -56,7 +56,8 @@ static bool guard_allows(struct sim_node *m, const struct bft_statement *st)
     return true;
 }
 
-static void sign_tagged(struct sim_node *m, const char *tag, struct span body, struct signature *out)
+static void sign_tagged(struct sim_node *m, const char *tag, struct span body,
+                        struct signature *out)
 {
     uint8_t *bytes = malloc(8 + body.len);
     assert(bytes != NULL);

@@ -9,8 +9,9 @@ enum { HEALED_MS = 180000, PAUSE_MS = 4000 };
 static void draw(struct sim *s)
 {
     const struct sim_config *c = &s->config;
-    s->count = c->nodes != 0 ? c->nodes
-                             : (prng_chance(&s->prng, 7, 10) ? 4 : 4 + (uint32_t)prng_below(&s->prng, 4));
+    s->count = c->nodes != 0
+                   ? c->nodes
+                   : (prng_chance(&s->prng, 7, 10) ? 4 : 4 + (uint32_t)prng_below(&s->prng, 4));
     s->faults = c->faults;
     for (uint32_t f = 1; c->choose_faults && f <= SIM_SLOW_DISK; f <<= 1)
         if (prng_chance(&s->prng, 1, 2))

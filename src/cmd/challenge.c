@@ -65,8 +65,7 @@ static bool options_read(struct challenge_options *o, int argc, char **argv)
 static bool write_template(const char *sdk, const char *folder, const char *file, const char *name)
 {
     char from[CHALLENGE_PATH_MAX], to[CHALLENGE_PATH_MAX];
-    static _Alignas(ARENA_ALIGN) uint8_t memory[TEMPLATE_BYTES];
-    static uint8_t text[TEMPLATE_BYTES];
+    uint8_t memory[TEMPLATE_BYTES], text[TEMPLATE_BYTES];
     struct arena arena;
     struct span rest;
     struct wr w = wr_init((struct room){text, sizeof text});
@@ -173,7 +172,7 @@ static int challenge_build(const struct challenge_options *o)
     static const char *const linkers[] = {"wasm-ld-14", "wasm-ld", "wasm-ld-19", "wasm-ld-16",
                                           NULL};
     char clang[CHALLENGE_PATH_MAX], linker[CHALLENGE_PATH_MAX], out[CHALLENGE_PATH_MAX];
-    static struct challenge_file file;
+    struct challenge_file file;
     struct arena arena;
     int status = 0;
     if (o->name_count != 1)

@@ -191,8 +191,7 @@ static int end_code(const struct session *s)
 
 int challenge_run(const struct challenge_options *o)
 {
-    static struct session s;
-    s = (struct session){.options = o};
+    struct session s = {.options = o};
     if (!load(&s))
         return EXIT_USAGE;
     if (!evaluate(&s, SANDBOX_FUNCTION_EVALUATE))
@@ -208,8 +207,7 @@ int challenge_run(const struct challenge_options *o)
 
 int challenge_check(const struct challenge_options *o)
 {
-    static struct session s;
-    s = (struct session){.options = o};
+    struct session s = {.options = o};
     if (!load(&s))
         return EXIT_USAGE;
     if (!evaluate(&s, SANDBOX_FUNCTION_CHECK))

@@ -6,6 +6,7 @@
 #ifndef CMD_DAEMON_H
 #define CMD_DAEMON_H
 
+#include <limits.h>
 #include <uv.h>
 
 #include "cmd/logline.h"
@@ -21,6 +22,13 @@
 #include "rpc/rpc.h"
 
 enum { DAEMON_CHAINS_MAX = 8, DAEMON_PATH_MAX = 3584 };
+
+/* What our children are started with; child and pool keep pointers into it. */
+struct daemon_children {
+    char worker[PATH_MAX], signer[PATH_MAX], signer_dir[PATH_MAX];
+    char credentials[PATH_MAX + 32], key[8192]; /* NAME=VALUE, the signer's environment */
+    const char *signer_args[10], *signer_env[3];
+};
 
 struct daemon {
     struct settings settings;
@@ -51,6 +59,7 @@ struct daemon {
     struct view view;
     struct rpc *rpc;
     struct http *http;
+    struct daemon_children children;
     struct child *signer;
     struct pool *pool;
     struct ws *chain;

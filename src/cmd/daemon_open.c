@@ -182,7 +182,8 @@ static bool open_stores(struct daemon *d, bool *whole)
     snprintf(path, sizeof path, "%s/store", d->data_dir);
     enum err e = folder_make(path);
     if (e == ERR_OK)
-        e = db_lmdb_open(&d->db, path, settings_number(&d->settings, "store_bytes"), &d->network, &why);
+        e = db_lmdb_open(&d->db, path, settings_number(&d->settings, "store_bytes"), &d->network,
+                         &why);
     if (e != ERR_OK) {
         daemon_say("the store cannot be opened", path, why, NULL);
         return false;
@@ -350,8 +351,10 @@ static bool open_http(struct daemon *d)
     char *hosts[SETTING_LIST_MAX];
     view_init(&d->view, d->node, d->host, os_now_ms());
     struct rpc_config rc = {.view = &d->view.rpc,
-                            .blob_bytes_max = (uint32_t)settings_number(&d->settings, "blob_bytes_max")};
-    rc.host_count = (uint32_t)min_u64(settings_list(&d->settings, "rpc_hosts", hosts), RPC_HOSTS_MAX);
+                            .blob_bytes_max =
+                                (uint32_t)settings_number(&d->settings, "blob_bytes_max")};
+    rc.host_count =
+        (uint32_t)min_u64(settings_list(&d->settings, "rpc_hosts", hosts), RPC_HOSTS_MAX);
     for (uint32_t i = 0; i < rc.host_count; i++)
         rc.hosts[i] = hosts[i];
     struct http_config hc = {.address = settings_text(&d->settings, "rpc_address"),
@@ -365,53 +368,52 @@ static bool open_http(struct daemon *d)
     if (e == ERR_OK)
         e = http_open(&d->http, &d->http_memory, &d->loop, &hc);
     if (e != ERR_OK)
-        daemon_say("the RPC cannot listen", hc.address, strerror(errno), "choose another --rpc-port");
+        daemon_say("the RPC cannot listen", hc.address, strerror(errno),
+                   "choose another --rpc-port");
     return e == ERR_OK;
 }
 
 /* What the signer may see of our environment: where its key is, nothing else. */
-static const char *const *signer_environment(const char *key_variable)
+static void signer_environment(struct daemon_children *c, const char *key_variable)
 {
-    static char credentials[PATH_MAX + 32], key[8192];
-    static const char *list[3];
     size_t count = 0;
     const char *value = getenv("CREDENTIALS_DIRECTORY");
     if (value != NULL) {
-        snprintf(credentials, sizeof credentials, "CREDENTIALS_DIRECTORY=%s", value);
-        list[count++] = credentials;
+        snprintf(c->credentials, sizeof c->credentials, "CREDENTIALS_DIRECTORY=%s", value);
+        c->signer_env[count++] = c->credentials;
     }
     value = key_variable != NULL ? getenv(key_variable) : NULL;
     if (value != NULL) {
-        snprintf(key, sizeof key, "%s=%s", key_variable, value);
-        list[count++] = key;
+        snprintf(c->key, sizeof c->key, "%s=%s", key_variable, value);
+        c->signer_env[count++] = c->key;
     }
-    list[count] = NULL;
-    return list;
+    c->signer_env[count] = NULL;
 }
 
 static bool start_signer(struct daemon *d, const char *flag, const char *value, bool is_variable)
 {
-    static char program[PATH_MAX], dir[PATH_MAX];
-    static const char *args[10];
+    struct daemon_children *own = &d->children;
     const char *given = settings_text(&d->settings, "signer_dir");
-    snprintf(program, sizeof program, "%s/platform-signer", d->program_dir);
+    snprintf(own->signer, sizeof own->signer, "%s/platform-signer", d->program_dir);
     if (*given != '\0')
-        snprintf(dir, sizeof dir, "%s", given);
+        snprintf(own->signer_dir, sizeof own->signer_dir, "%s", given);
     else
-        snprintf(dir, sizeof dir, "%s/signer", d->data_dir);
-    const char *const list[] = {program, "--fd", "3", "--dir", dir, "--genesis",
+        snprintf(own->signer_dir, sizeof own->signer_dir, "%s/signer", d->data_dir);
+    const char *const list[] = {own->signer, "--fd", "3", "--dir", own->signer_dir, "--genesis",
                                 settings_text(&d->settings, "genesis"), flag, value, NULL};
-    memcpy(args, list, sizeof list);
-    struct child_config c = {.program = program,
-                             .args = args,
-                             .env = signer_environment(is_variable ? value : NULL),
+    static_assert(sizeof list == sizeof own->signer_args);
+    memcpy(own->signer_args, list, sizeof list);
+    signer_environment(own, is_variable ? value : NULL);
+    struct child_config c = {.program = own->signer,
+                             .args = own->signer_args,
+                             .env = own->signer_env,
                              .frame_max = 1 << 20,
                              .restart_ms = 1000,
                              .ctx = d,
                              .on_up = daemon_on_signer_up,
                              .on_frame = daemon_on_signer_frame,
                              .on_down = daemon_on_signer_down};
-    return folder_make(dir) == ERR_OK && child_open(&d->signer, &d->loop, &c) == ERR_OK;
+    return folder_make(own->signer_dir) == ERR_OK && child_open(&d->signer, &d->loop, &c) == ERR_OK;
 }
 
 static bool open_signer(struct daemon *d)
@@ -436,8 +438,8 @@ static bool open_signer(struct daemon *d)
 
 static bool open_pool(struct daemon *d)
 {
-    static char program[PATH_MAX];
-    snprintf(program, sizeof program, "%s/platform-worker", d->program_dir);
+    char *program = d->children.worker;
+    snprintf(program, sizeof d->children.worker, "%s/platform-worker", d->program_dir);
     struct pool_config c = {.program = program,
                             .slots = (uint32_t)settings_number(&d->settings, "evaluation_slots"),
                             .engine = sandbox_engine_id(),

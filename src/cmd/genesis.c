@@ -74,7 +74,8 @@ static void write_file(struct reading *r, const struct chain_metagraph *m)
     if (e == ERR_OK)
         e = room.ptr == NULL ? ERR_NO_MEMORY : file_write(path, genesis_encode(&g, room), 0644);
     if (e != ERR_OK) {
-        finish(r, cmd_complain(EXIT_FAILED, "the genesis cannot be written", path, err_text(e), NULL));
+        finish(r,
+               cmd_complain(EXIT_FAILED, "the genesis cannot be written", path, err_text(e), NULL));
         return;
     }
     char hex[2 * HASH_SIZE + 1];

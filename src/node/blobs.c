@@ -79,7 +79,8 @@ static void ask(struct node *n, struct fetch *f)
 
 void blobs_want(struct node *n, const struct hash *name, uint32_t size)
 {
-    if (size == 0 || size > n->config.blob_bytes_max || find(n, name) != NULL || blobs_have(n, name))
+    if (size == 0 || size > n->config.blob_bytes_max || find(n, name) != NULL ||
+        blobs_have(n, name))
         return;
     for (uint32_t i = 0; i < FETCHES_MAX; i++) {
         struct fetch *f = &n->fetches[i];

@@ -22,7 +22,8 @@ static enum err add_leaf(struct building *b, uint64_t index, struct audit_entry 
     if (path == NULL || leaf->entry.ptr == NULL)
         return ERR_NO_MEMORY;
     struct audit_nodes nodes = log_nodes(b->n);
-    enum err e = audit_inclusion(&nodes, index, b->checkpoint.aux.log_size, path, &leaf->path_count);
+    enum err e =
+        audit_inclusion(&nodes, index, b->checkpoint.aux.log_size, path, &leaf->path_count);
     if (e == ERR_OK)
         e = audit_entry_decode(leaf->entry, b->arena, entry);
     leaf->path = path;

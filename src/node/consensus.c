@@ -29,8 +29,10 @@ static bool closing_ops_pending(struct node *n, uint64_t seq, bool last)
     struct hash subject = hash_tagged("PLTFSUBJ", span_of(&candidate.cutoff, 8));
     if (!epoch.weights) {
         body.tag = OP_BODY_WEIGHTS;
-        body.weights = (struct op_weights){.epoch = epoch.epoch, .cutoff = candidate.cutoff,
-                                           .matrix = ledger_matrix_hash(&candidate.weights, &n->scratch)};
+        body.weights =
+            (struct op_weights){.epoch = epoch.epoch,
+                                .cutoff = candidate.cutoff,
+                                .matrix = ledger_matrix_hash(&candidate.weights, &n->scratch)};
         subject.bytes[0] ^= 1;
     } else if (!epoch.sealed) {
         body.tag = OP_BODY_SEAL;
@@ -141,7 +143,8 @@ void consensus_try_propose(struct node *n)
 
 static void on_propose(struct node *n, const struct bft_effect *fx)
 {
-    n->proposal = (struct pending_proposal){true, fx->view, fx->seq, n->now_ms, fx->last_in_segment};
+    n->proposal =
+        (struct pending_proposal){true, fx->view, fx->seq, n->now_ms, fx->last_in_segment};
     consensus_try_propose(n);
 }
 
@@ -248,7 +251,8 @@ static void perform(struct node *n, const struct bft_effect *fx)
         break;
     case BFT_FX_REPLY:
         if (n->replying_to != NULL)
-            n->world.send(n->world.net, &n->replying_to->id, P2P_BFT, peers_bft_frame(n, fx->bytes));
+            n->world.send(n->world.net, &n->replying_to->id, P2P_BFT,
+                          peers_bft_frame(n, fx->bytes));
         break;
     case BFT_FX_PROPOSE:
         on_propose(n, fx);

@@ -97,7 +97,8 @@ static void add_candidate(struct node *n, const struct chain_metagraph *m)
     assert(room.ptr != NULL);
     if (n->epochs.next_count == COUNT_OF(n->epochs.next)) {
         bytes_drop(&n->epochs.next[0]);
-        memmove(&n->epochs.next[0], &n->epochs.next[1], sizeof n->epochs.next - sizeof n->epochs.next[0]);
+        memmove(&n->epochs.next[0], &n->epochs.next[1],
+                sizeof n->epochs.next - sizeof n->epochs.next[0]);
         memmove(&n->epochs.next_block[0], &n->epochs.next_block[1],
                 sizeof n->epochs.next_block - sizeof n->epochs.next_block[0]);
         n->epochs.next_count--;
@@ -210,7 +211,8 @@ static void submit_weights(struct node *n)
     if (e->weights_wanted == 0 || e->weights_busy || n->now_ms < e->weights_ms)
         return;
     struct weights w;
-    if (!ledger_weights(n->ledger, e->weights_wanted - 1, &n->scratch, &w) || w.entries_count == 0) {
+    if (!ledger_weights(n->ledger, e->weights_wanted - 1, &n->scratch, &w) ||
+        w.entries_count == 0) {
         e->weights_wanted = 0;
         return;
     }

@@ -50,10 +50,12 @@ void node_on_gossip(struct node *n, uint64_t message, const struct peer_id *rela
         enum err e = gossip_accept(n, g.op.op, &why, &id);
         if (e == ERR_OK)
             verdict = P2P_ACCEPT;
-        else if (e != ERR_BAD_SIGNATURE && e != ERR_MALFORMED && e != ERR_TOO_BIG && e != ERR_BAD_KEY)
+        else if (e != ERR_BAD_SIGNATURE && e != ERR_MALFORMED && e != ERR_TOO_BIG &&
+                 e != ERR_BAD_KEY)
             verdict = P2P_IGNORE; /* It may be right for others, ahead of us or behind. */
         if (why != REJECT_NONE)
-            trace_word(trace_add(&n->trace, TRACE_DEBUG, "gossip.refused"), "why", reject_name(why));
+            trace_word(trace_add(&n->trace, TRACE_DEBUG, "gossip.refused"), "why",
+                       reject_name(why));
     }
     arena_reset(&n->scratch, mark);
     n->world.validate(n->world.net, message, verdict);

@@ -16,8 +16,8 @@ struct host {
     uint8_t frame[P2P_FRAME_MAX]; /* a copy: the node answers while it reads */
 };
 
-enum err host_open(struct host **out, const struct p2p_config *c, const struct host_carrier *carrier,
-                   const struct hash *network, uint64_t now_ms)
+enum err host_open(struct host **out, const struct p2p_config *c,
+                   const struct host_carrier *carrier, const struct hash *network, uint64_t now_ms)
 {
     struct host *h = calloc(1, sizeof *h);
     if (h == NULL)
@@ -129,7 +129,8 @@ static void at(struct host *h, uint64_t now_ms)
     h->now_ms = max_u64(h->now_ms, now_ms);
 }
 
-void host_on_accepted(struct host *h, uint32_t conn, const struct p2p_endpoint *from, uint64_t now_ms)
+void host_on_accepted(struct host *h, uint32_t conn, const struct p2p_endpoint *from,
+                      uint64_t now_ms)
 {
     at(h, now_ms);
     p2p_on_accepted(h->p2p, conn, from, h->now_ms);

@@ -19,8 +19,8 @@ struct host_carrier {
 };
 
 /* network: names the topic that operations are announced on. */
-enum err host_open(struct host **out, const struct p2p_config *c, const struct host_carrier *carrier,
-                   const struct hash *network, uint64_t now_ms);
+enum err host_open(struct host **out, const struct p2p_config *c,
+                   const struct host_carrier *carrier, const struct hash *network, uint64_t now_ms);
 /* Fills the four network calls of w. */
 void host_world(struct host *h, struct world *w);
 /* From here on the node hears what arrives.  NULL: from here on not. */
@@ -29,7 +29,8 @@ void host_close(struct host *h);
 
 struct p2p *host_p2p(struct host *h);
 
-void host_on_accepted(struct host *h, uint32_t conn, const struct p2p_endpoint *from, uint64_t now_ms);
+void host_on_accepted(struct host *h, uint32_t conn, const struct p2p_endpoint *from,
+                      uint64_t now_ms);
 void host_on_dialed(struct host *h, uint32_t conn, bool ok, uint64_t now_ms);
 void host_on_data(struct host *h, uint32_t conn, struct span bytes, uint64_t now_ms);
 void host_on_written(struct host *h, uint32_t conn, size_t bytes, uint64_t now_ms);

@@ -36,9 +36,13 @@ bool node_is_member(const struct node *n)
 static enum err open_cores(struct node *n)
 {
     const struct node_config *c = &n->config;
-    struct bft_config bft = {.network = n->network, .self = c->self, .verifier = c->verifier,
-                             .timeout_ms = c->view_timeout_ms, .status_ms = c->status_ms,
-                             .seed = c->seed, .vote_after_block = c->store_is_whole ? 0 : UINT64_MAX};
+    struct bft_config bft = {.network = n->network,
+                             .self = c->self,
+                             .verifier = c->verifier,
+                             .timeout_ms = c->view_timeout_ms,
+                             .status_ms = c->status_ms,
+                             .seed = c->seed,
+                             .vote_after_block = c->store_is_whole ? 0 : UINT64_MAX};
     struct ledger_config ledger = {.network = n->network, .verifier = c->verifier,
                                    .entries_max = c->state_entries_max,
                                    .state_bytes_max = c->state_bytes_max};
@@ -316,7 +320,8 @@ const char *node_unready_text(uint32_t bit)
     case NODE_UNREADY_CHAIN:
         return "the chain endpoint has sent no finalized head; check --chain";
     case NODE_UNREADY_DRIFT:
-        return "our state differs from the one that the network certified: stop this node, keep its "
+        return "our state differs from the one that the network certified: stop this node, keep "
+               "its "
                "data for the report, and start anew from an empty data folder";
     case NODE_UNREADY_SIGNER:
         return "platform-signer does not answer; check that it runs and its log";

@@ -89,7 +89,8 @@ static enum err binding_check(struct node *n, const struct peer *p,
     uint64_t epoch = ledger_epoch(n->ledger);
     uint8_t memory[8 + PEER_BINDING_SIZE_MAX];
     memcpy(memory, "PLTFBIND", 8);
-    struct span bytes = peer_binding_encode(&b->binding, (struct room){memory + 8, sizeof memory - 8});
+    struct span bytes =
+        peer_binding_encode(&b->binding, (struct room){memory + 8, sizeof memory - 8});
     if (!hash_equal(&b->binding.network, &n->network))
         return ERR_FOREIGN;
     if (!span_equal(b->binding.peer, span_of(p->id.bytes, p->id.len)))
@@ -147,7 +148,8 @@ bool peers_send_member(struct node *n, uint32_t member, struct span frame)
     bool sent = false;
     for (uint32_t i = 0; i < PEERS_MAX; i++) {
         struct peer *p = &n->peers[i];
-        if (p->used && p->bound && p->member != BFT_ALL && (member == BFT_ALL || p->member == member))
+        if (p->used && p->bound && p->member != BFT_ALL &&
+            (member == BFT_ALL || p->member == member))
             sent |= n->world.send(n->world.net, &p->id, P2P_BFT, frame);
     }
     return sent;

@@ -29,8 +29,8 @@ static struct journal_file *reopen(const char *want, enum err expected)
     struct heard h = {0};
     bool is_new;
     const char *why;
-    assert_int_equal(journal_file_open(&j, folder, "journal", &network, on_record, &h, &is_new, &why),
-                     expected);
+    assert_int_equal(
+        journal_file_open(&j, folder, "journal", &network, on_record, &h, &is_new, &why), expected);
     if (expected == ERR_OK)
         assert_string_equal(h.text, want);
     else
@@ -145,7 +145,8 @@ int main(void)
 {
     const struct CMUnitTest all[] = {
         cmocka_unit_test_setup_teardown(test_flushed_records_come_back, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_torn_tail_is_cut_and_written_over, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_torn_tail_is_cut_and_written_over, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_damage_and_gaps_are_refused, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("journal_file", all, NULL, NULL);

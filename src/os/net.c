@@ -334,7 +334,8 @@ enum err net_listen(struct net *n, const struct p2p_endpoint *at, uint16_t *port
     l->data = n;
     n->listener_count++;
     n->listeners_open++;
-    int r = uv_tcp_bind(l, (const struct sockaddr *)&address, at->family == 6 ? UV_TCP_IPV6ONLY : 0);
+    int r =
+        uv_tcp_bind(l, (const struct sockaddr *)&address, at->family == 6 ? UV_TCP_IPV6ONLY : 0);
     if (r == 0)
         r = uv_listen((uv_stream_t *)l, BACKLOG, on_connection);
     if (r == 0)
