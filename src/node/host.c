@@ -44,6 +44,7 @@ void host_close(struct host *h)
 {
     if (h == NULL)
         return;
+    p2p_deinit(h->p2p);
     arena_close(&h->memory);
     free(h);
 }

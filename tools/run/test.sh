@@ -94,6 +94,8 @@ sim_seeds() {
 
 group_sim() {
     sim_seeds 200
+    setup_build debug clang asan || { tally sim-traces 0 1; return 0; }
+    run_tap sim-traces tools/sim_traces 5 build/release build/debug build/clang build/asan
 }
 
 group_sim-short() {

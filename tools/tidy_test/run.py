@@ -39,9 +39,10 @@ def tidy(files, build):
                 f.write(body)
         args = [sys.executable, TIDY, "--root", root]
         if build:
-            os.makedirs(os.path.join(root, "build/src/bft"))
-            subprocess.run(["cc", "-fPIE", "-w", "-c", "-Isrc", "-Ispec", "src/bft/bft.c", "-o", "build/src/bft/bft.c.o"],
-                           cwd=root, check=True)
+            for path in (p for p in files if re.fullmatch(r"src/(bft|os)/(?!.*_test)\w+\.c", p)):
+                os.makedirs(os.path.join(root, "build", os.path.dirname(path)), exist_ok=True)
+                subprocess.run(["cc", "-fPIE", "-w", "-c", "-Isrc", "-Ispec", path, "-o", f"build/{path}.o"], cwd=root,
+                               check=True)
             args.append(os.path.join(root, "build"))
         return subprocess.run(args, capture_output=True, text=True, check=False)
 
@@ -60,7 +61,7 @@ def main():
             cases = re.split(r"^## ", f.read(), flags=re.M)[1:]
         for case in cases:
             rule, _, words = case.partition("\n")[0].partition(": ")
-            result = tidy(good | read_files(case), rule == "globals")
+            result = tidy(good | read_files(case), rule in ("globals", "clashes"))
             failing = re.findall(r"^not ok \d+ - (.*)$", result.stdout, re.M)
             number += 1
             if failing == [rule] and words in result.stdout:
