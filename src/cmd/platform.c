@@ -14,6 +14,7 @@ struct command {
 static const struct command commands[] = {
     {"challenge", "new, build, check, run: write a challenge", cmd_challenge},
     {"devchain", "run a development chain", cmd_devchain},
+    {"devnet", "up, down, status, logs: a network on this machine", cmd_devnet},
     {"key", "make a hotkey file, show its address", cmd_key},
     {"genesis", "read a network's beginning from a chain", cmd_genesis},
 };

@@ -21,6 +21,7 @@ enum platform_exit {
 int cmd_key(int argc, char **argv);       /* make and show hotkeys */
 int cmd_genesis(int argc, char **argv);   /* a genesis file from a chain */
 int cmd_devchain(int argc, char **argv);  /* src/cmd/devchain.c */
+int cmd_devnet(int argc, char **argv);    /* src/cmd/devnet.c */
 int cmd_challenge(int argc, char **argv); /* src/cmd/challenge.c */
 
 /* cmd_complain: what went wrong, where, why, what to do; any but what may be
