@@ -249,9 +249,9 @@ static void check_whole(struct reading *r)
         mistake(r, "challenge", "params", "...", "longer than 4,096 bytes");
     for (uint32_t i = 0; i < f->storage_count; i++)
         size += f->storage[i].key.len + f->storage[i].value.len + 8;
-    if (size > OP_SIZE_MAX - 4096)
+    if (size > OPERATION_SIZE_MAX - 4096)
         mistake(r, "storage", "(all)", "...",
-                "with params over 124 KiB, which no operation can carry");
+                "with params over 60,000 bytes, which no operation can carry");
 }
 
 bool challenge_file_read(const char *folder, struct arena *arena, struct challenge_file *out)

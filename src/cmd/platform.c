@@ -12,11 +12,19 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"challenge", "new, build, check, run: write a challenge", cmd_challenge},
-    {"devchain", "run a development chain", cmd_devchain},
-    {"devnet", "up, down, status, logs: a network on this machine", cmd_devnet},
+    {"status", "where a node stands", cmd_status},
+    {"validators", "the set of this epoch and its stake", cmd_validators},
+    {"submit", "hand in work to a challenge", cmd_submit},
+    {"submission", "show, list: what became of it", cmd_submission},
+    {"leaderboard", "the miners of a challenge, best first", cmd_leaderboard},
+    {"weights", "the decided weight matrix", cmd_weights},
+    {"blob", "put, get: content-addressed bytes", cmd_blob},
+    {"challenge", "new, build, check, run; register, approve, activate, retire, list, show",
+     cmd_challenge_any},
     {"key", "make a hotkey file, show its address", cmd_key},
     {"genesis", "read a network's beginning from a chain", cmd_genesis},
+    {"devchain", "run a development chain", cmd_devchain},
+    {"devnet", "up, down, status, logs: a network on this machine", cmd_devnet},
 };
 
 int cmd_complain(int code, const char *what, const char *where, const char *why, const char *fix)

@@ -22,7 +22,16 @@ int cmd_key(int argc, char **argv);       /* make and show hotkeys */
 int cmd_genesis(int argc, char **argv);   /* a genesis file from a chain */
 int cmd_devchain(int argc, char **argv);  /* src/cmd/devchain.c */
 int cmd_devnet(int argc, char **argv);    /* src/cmd/devnet.c */
-int cmd_challenge(int argc, char **argv); /* src/cmd/challenge.c */
+int cmd_challenge_any(int argc, char **argv); /* src/cmd/cmd_challenge.c, and challenge.c */
+
+/* What a node is asked for over its JSON-RPC (client.h). */
+int cmd_submit(int argc, char **argv);
+int cmd_submission(int argc, char **argv);
+int cmd_blob(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_validators(int argc, char **argv);
+int cmd_leaderboard(int argc, char **argv);
+int cmd_weights(int argc, char **argv);
 
 /* cmd_complain: what went wrong, where, why, what to do; any but what may be
  * NULL.  Returns code, so that a command can end with it. */
