@@ -52,9 +52,8 @@ bool client_open(struct client *c, const char *usage, const struct client_option
     const char *timeout = "60";
     const char *rpc = getenv("PLATFORM_RPC");
     *c = (struct client){.rpc = rpc != NULL && *rpc != 0 ? rpc : "http://127.0.0.1:7810"};
-    const struct client_option common[] = {{"--rpc", &c->rpc, NULL},
-                                           {"--timeout-s", &timeout, NULL},
-                                           {"--json", NULL, &c->json}};
+    const struct client_option common[] = {
+        {"--rpc", &c->rpc, NULL}, {"--timeout-s", &timeout, NULL}, {"--json", NULL, &c->json}};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
             fputs(usage, stdout);
@@ -316,7 +315,8 @@ json_t *client_challenge(struct client *c, const char *name_or_id)
 {
     struct hash id;
     if (client_hash(name_or_id, &id))
-        return client_call(c, "challenge_get", json_pack("{s:o}", "id", client_hex(hash_span(&id))));
+        return client_call(c, "challenge_get",
+                           json_pack("{s:o}", "id", client_hex(hash_span(&id))));
     json_t *list = client_call(c, "challenge_list", NULL), *best = NULL;
     size_t i;
     json_t *at;
@@ -343,10 +343,9 @@ static bool put_pieces(struct client *c, struct span bytes, const struct hash *n
     size_t offset = 0;
     while (offset < bytes.len) {
         size_t len = min_u64(CLIENT_PIECE_MAX, bytes.len - offset);
-        json_t *params =
-            json_pack("{s:o, s:I, s:I, s:o}", "blob", client_hex(hash_span(name)), "size",
-                      (json_int_t)bytes.len, "offset", (json_int_t)offset, "bytes",
-                      client_hex(span_of(bytes.ptr + offset, len)));
+        json_t *params = json_pack("{s:o, s:I, s:I, s:o}", "blob", client_hex(hash_span(name)),
+                                   "size", (json_int_t)bytes.len, "offset", (json_int_t)offset,
+                                   "bytes", client_hex(span_of(bytes.ptr + offset, len)));
         json_t *answer = client_ask(c, "blob_put", params);
         if (answer == NULL)
             return false;

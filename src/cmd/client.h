@@ -30,10 +30,10 @@ struct client {
     uint64_t deadline_ms;
     const char *words[CLIENT_WORDS_MAX]; /* what is no option */
     uint32_t word_count;
-    int code;            /* platform_exit of what failed */
-    int rpc_code;        /* of the last answer; 0: none */
-    char message[256];   /* why the last call failed */
-    char reject[64];     /* the ledger's code, or "" */
+    int code;          /* platform_exit of what failed */
+    int rpc_code;      /* of the last answer; 0: none */
+    char message[256]; /* why the last call failed */
+    char reject[64];   /* the ledger's code, or "" */
 };
 
 /* client_open reads argv[1 ..]; usage is printed for --help and for what is
@@ -73,8 +73,8 @@ bool client_blob_put(struct client *c, struct span bytes, struct hash *name);
 /* client_send_op signs body with the hotkey in the file and hands it in; a
  * nonce that another operation took meanwhile is replaced.  With wait it returns
  * when the operation is executed.  A reject is told in words. */
-bool client_send_op(struct client *c, const char *hotkey_file, const struct op_body *body, bool wait,
-                    struct hash *id);
+bool client_send_op(struct client *c, const char *hotkey_file, const struct op_body *body,
+                    bool wait, struct hash *id);
 /* What a reject code means to the one who sent the operation. */
 const char *client_reject_text(const char *reject);
 

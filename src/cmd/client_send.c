@@ -40,7 +40,8 @@ const char *client_reject_text(const char *reject)
         {"bad_evidence", "it does not prove anything"},
         {"limit", "over a limit: too many submissions in this epoch, too large for the challenge's "
                   "input cap, or the state is full"},
-        {"malformed", "not a well-formed operation: a name, share, policy or size is out of bounds"},
+        {"malformed",
+         "not a well-formed operation: a name, share, policy or size is out of bounds"},
         {"too_late", "too late in this epoch; send it in the next one"},
         {"not_registered", "the hotkey is not registered on the subnet"},
     };
@@ -124,7 +125,8 @@ static enum fate await(struct client *c, const struct hash *id)
 {
     uint32_t unknown = 0;
     for (;;) {
-        json_t *status = client_call(c, "op_status", json_pack("{s:o}", "id", client_hex(hash_span(id))));
+        json_t *status =
+            client_call(c, "op_status", json_pack("{s:o}", "id", client_hex(hash_span(id))));
         if (status == NULL)
             return FATE_FAILED;
         char state[32], reject[64];
@@ -170,8 +172,8 @@ static enum fate try_once(struct client *c, const struct sr25519_keypair *key,
     return wait ? await(c, id) : FATE_EXECUTED;
 }
 
-bool client_send_op(struct client *c, const char *hotkey_file, const struct op_body *body, bool wait,
-                    struct hash *id)
+bool client_send_op(struct client *c, const char *hotkey_file, const struct op_body *body,
+                    bool wait, struct hash *id)
 {
     struct sr25519_keypair *key = read_key(c, hotkey_file);
     size_t size = OPERATION_SIZE_MAX + OP_SIZE_MIN + 1024;

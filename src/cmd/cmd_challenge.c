@@ -66,8 +66,8 @@ static int challenge_register(struct client *c, const char *hotkey, const char *
                                 "`platform challenge build DIR` makes it");
         } else {
             challenge_file_register(file, module, (uint16_t)share, &body.challenge_register);
-            bool ok = client_blob_put(c, module, &name) &&
-                      client_send_op(c, hotkey, &body, true, &op);
+            bool ok =
+                client_blob_put(c, module, &name) && client_send_op(c, hotkey, &body, true, &op);
             if (ok)
                 id = registry_challenge_id(&body.challenge_register, &arena);
             code = ok ? report(c, &id, "registered") : c->code;
@@ -81,7 +81,8 @@ static int challenge_register(struct client *c, const char *hotkey, const char *
 static bool await_approval(struct client *c, const struct hash *id)
 {
     for (;;) {
-        json_t *o = client_call(c, "challenge_get", json_pack("{s:o}", "id", client_hex(hash_span(id))));
+        json_t *o =
+            client_call(c, "challenge_get", json_pack("{s:o}", "id", client_hex(hash_span(id))));
         if (o == NULL)
             return false;
         bool registered = strcmp(client_text(o, "phase"), "registered") == 0;
@@ -171,7 +172,8 @@ static int challenge_show(struct client *c)
 
 static bool is_ours(const char *verb)
 {
-    static const char *const verbs[] = {"register", "approve", "activate", "retire", "list", "show"};
+    static const char *const verbs[] = {"register", "approve", "activate",
+                                        "retire",   "list",    "show"};
     for (size_t i = 0; i < COUNT_OF(verbs); i++)
         if (strcmp(verbs[i], verb) == 0)
             return true;
@@ -183,8 +185,10 @@ int cmd_challenge_any(int argc, char **argv)
     const char *hotkey = NULL, *module = NULL, *share = "10000", *height = "0";
     bool wait = false;
     uint64_t share_number, height_number;
-    const struct client_option options[] = {{"--hotkey", &hotkey, NULL}, {"--module", &module, NULL},
-                                            {"--share", &share, NULL}, {"--height", &height, NULL},
+    const struct client_option options[] = {{"--hotkey", &hotkey, NULL},
+                                            {"--module", &module, NULL},
+                                            {"--share", &share, NULL},
+                                            {"--height", &height, NULL},
                                             {"--wait", NULL, &wait}};
     struct client c;
     if (argc < 2 || !is_ours(argv[1])) {

@@ -90,7 +90,8 @@ static bool fits(struct client *c, const json_t *challenge, size_t size)
     return false;
 }
 
-static int report(struct client *c, const struct hash *id, const struct op_submission *s, bool final)
+static int report(struct client *c, const struct hash *id, const struct op_submission *s,
+                  bool final)
 {
     char hex[2 * HASH_SIZE + 1];
     json_t *result = final ? await_result(c, id) : NULL;
@@ -100,8 +101,8 @@ static int report(struct client *c, const struct hash *id, const struct op_submi
     if (c->json && final)
         return client_print(result);
     if (c->json)
-        return client_print(json_pack("{s:s, s:o}", "id", hex, "blob",
-                                      client_hex(hash_span(&s->blob))));
+        return client_print(
+            json_pack("{s:s, s:o}", "id", hex, "blob", client_hex(hash_span(&s->blob))));
     printf("%s%s\n", final ? "submission " : "", hex);
     if (final)
         print_result(result);
@@ -196,8 +197,10 @@ static void print_submission(const json_t *s, const json_t *policy)
            (unsigned long long)client_number(mine, "failures"));
     print_used("gas", client_number(mine, "gas"), client_number(policy, "gas"));
     print_used("memory", client_number(mine, "memory"), client_number(policy, "memory_bytes"));
-    print_used("host calls", client_number(mine, "host_calls"), client_number(policy, "host_calls"));
-    print_used("host bytes", client_number(mine, "host_bytes"), client_number(policy, "host_bytes"));
+    print_used("host calls", client_number(mine, "host_calls"),
+               client_number(policy, "host_calls"));
+    print_used("host bytes", client_number(mine, "host_bytes"),
+               client_number(policy, "host_bytes"));
 }
 
 static int submission_show(struct client *c)
@@ -206,7 +209,8 @@ static int submission_show(struct client *c)
     if (!client_hash(c->words[1], &id))
         return cmd_complain(EXIT_USAGE, "not the id of a submission", c->words[1],
                             "an id has 64 hexadecimal digits", NULL);
-    json_t *s = client_call(c, "submission_get", json_pack("{s:o}", "id", client_hex(hash_span(&id))));
+    json_t *s =
+        client_call(c, "submission_get", json_pack("{s:o}", "id", client_hex(hash_span(&id))));
     json_t *challenge = s == NULL ? NULL : client_challenge(c, client_text(s, "challenge"));
     if (challenge == NULL) {
         json_decref(s);
@@ -295,9 +299,9 @@ static bool get_pieces(struct client *c, const struct hash *name, struct room ou
 {
     uint64_t whole = 1;
     for (*size = 0; *size < whole;) {
-        json_t *piece =
-            client_call(c, "blob_get", json_pack("{s:o, s:I}", "blob", client_hex(hash_span(name)),
-                                                 "offset", (json_int_t)*size));
+        json_t *piece = client_call(c, "blob_get",
+                                    json_pack("{s:o, s:I}", "blob", client_hex(hash_span(name)),
+                                              "offset", (json_int_t)*size));
         struct span bytes = {0};
         if (piece == NULL)
             return false;

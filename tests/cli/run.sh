@@ -1,0 +1,157 @@
+#!/bin/sh
+# The command line against a real network: a development chain and four validators in a folder of their
+# own, on free ports.  Registers the TSP challenge, submits good and bad entries, waits for results,
+# explains a score, bundles and verifies it, flips bits and sees each refused.
+# usage: tests/cli/run.sh [BUILD-FOLDER]    KEEP=1 leaves the folder.
+set -u
+root=$(cd "$(dirname "$0")/../.." && pwd)
+bin=$(cd "${1:-$root/build/debug}/src/cmd" && pwd)
+platform=$bin/platform
+dir=$(mktemp -d)
+pids=
+passed=0
+failed=0
+
+end() {
+    for pid in $pids; do kill "$pid" 2>/dev/null; done
+    for pid in $pids; do wait "$pid" 2>/dev/null; done
+    [ -n "${KEEP:-}" ] || [ "$failed" -ne 0 ] || rm -rf "$dir"
+}
+trap 'end' EXIT
+trap 'exit 1' INT TERM
+
+ok() {
+    passed=$((passed + 1))
+    echo "ok - $1"
+}
+no() {
+    failed=$((failed + 1))
+    echo "not ok - $1"
+    sed 's/^/  # /' "$dir/out" "$dir/err" 2>/dev/null | tail -n 12
+}
+
+# expect NAME CODE COMMAND...: the exit code; what was printed is in $dir/out and $dir/err.
+expect() {
+    name=$1 code=$2
+    shift 2
+    "$@" >"$dir/out" 2>"$dir/err"
+    got=$?
+    if [ "$got" -eq "$code" ]; then ok "$name"; else no "$name (exit code $got, not $code)"; fi
+}
+# has NAME PATTERN: in what the last command printed.
+has() {
+    if grep -Eq -- "$2" "$dir/out" "$dir/err"; then ok "$1"; else no "$1 (no $2)"; fi
+}
+# until NAME SECONDS COMMAND...: polls until the command succeeds.
+until_ok() {
+    name=$1 end_at=$(($(date +%s) + $2))
+    shift 2
+    while ! "$@" >"$dir/out" 2>"$dir/err"; do
+        if [ "$(date +%s)" -ge "$end_at" ]; then
+            no "$name (not in time)"
+            return 1
+        fi
+        sleep 0.2
+    done
+    ok "$name"
+}
+field() { python3 -c 'import json,sys
+o=json.load(open(sys.argv[1]))
+for k in sys.argv[2].split("."): o=o[int(k)] if k.isdigit() else o[k]
+print(o)' "$dir/out" "$1"; }
+json_only() { python3 -c 'import json,sys; json.load(open(sys.argv[1]))' "$dir/out"; }
+finish() {
+    echo "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ]
+    exit
+}
+
+# --- a network
+
+# shellcheck disable=SC2046
+set -- $(python3 -c 'import socket
+s=[socket.socket() for _ in range(9)]
+[x.bind(("127.0.0.1",0)) for x in s]
+print(*[x.getsockname()[1] for x in s])')
+chain=ws://127.0.0.1:$1
+rpc=http://127.0.0.1:$6
+PLATFORM_RPC=$rpc
+export PLATFORM_RPC
+"$platform" devchain --dir "$dir/chain" --port "$1" --block-ms 500 --tempo 40 --validators 4 >"$dir/chain.log" 2>&1 &
+pids=$!
+expect "genesis is read from the chain" 0 "$platform" genesis --chain "$chain" --netuid 2 \
+    --out "$dir/genesis.bin" --stake-min-tao 1 --wait-s 20
+boot=/ip4/127.0.0.1/tcp/$2,/ip4/127.0.0.1/tcp/$3,/ip4/127.0.0.1/tcp/$4,/ip4/127.0.0.1/tcp/$5
+umask 077
+for key in owner miner/0 miner/1 miner/2 validator/0 validator/1 validator/2 validator/3; do
+    echo "//$key" >"$dir/$(echo $key | tr -d /)"
+done
+i=0
+expect "a node that is not there: exit code 7" 7 "$platform" status
+has "... says what to do" "fix: .*--rpc"
+for port in "$2" "$3" "$4" "$5"; do
+    eval "rpc_port=\${$((i + 6))}"
+    ss=$("$platform" key show "$dir/validator$i")
+    "$bin/platformd" --data-dir "$dir/n$i" --genesis "$dir/genesis.bin" --hotkey "$ss" \
+        --hotkey-file "$dir/validator$i" --chain "$chain" --listen "/ip4/127.0.0.1/tcp/$port" \
+        --bootstrap "$boot" --rpc-port "$rpc_port" --approve-all --stake-min-tao 1 --new-network \
+        >"$dir/n$i.log" 2>&1 &
+    pids="$pids $!"
+    i=$((i + 1))
+done
+until_ok "the node becomes ready" 60 "$platform" status || finish
+expect "status as JSON" 0 "$platform" status --json
+if json_only; then ok "... is one document"; else no "... is one document"; fi
+expect "validators" 0 "$platform" validators
+has "... all four" "//|uid 3"
+
+# --- a challenge
+
+tsp=$root/challenges/tsp
+cp -r "$tsp" "$dir/tsp"
+expect "the challenge is built" 0 "$platform" challenge build "$dir/tsp" --sdk "$root/sdk"
+expect "a stranger may not register it" 5 "$platform" challenge register "$dir/tsp" --hotkey "$dir/miner1"
+has "... because it is not the owner" "not_owner"
+expect "the owner registers it" 0 "$platform" challenge register "$dir/tsp" --hotkey "$dir/owner"
+id=$(cat "$dir/out")
+expect "the validators approve it, the owner activates it" 0 \
+    "$platform" challenge activate tsp --hotkey "$dir/owner" --wait
+expect "the list has it" 0 "$platform" challenge list
+has "... as active" "$id tsp .* active"
+expect "show tells its policy" 0 "$platform" challenge show tsp
+has "... with its gas" "gas +200000000"
+
+# --- submissions
+
+expect "an unknown challenge is told" 1 "$platform" submit --challenge nothing --hotkey "$dir/miner0" "$tsp/entries/once.txt"
+expect "an empty file is refused at once" 2 "$platform" submit --challenge tsp --hotkey "$dir/miner0" "$tsp/entries/bad_empty.txt"
+head -c 70000 /dev/zero >"$dir/large"
+expect "a file over the challenge's cap is refused" 5 "$platform" submit --challenge tsp --hotkey "$dir/miner0" "$dir/large"
+echo "//nobody" >"$dir/nobody"
+expect "a stranger's work is refused" 5 "$platform" submit --challenge tsp --hotkey "$dir/nobody" "$tsp/entries/once.txt"
+has "... in words" "not registered on the subnet"
+expect "a good entry" 0 "$platform" submit --challenge tsp --hotkey "$dir/miner0" --wait "$tsp/entries/two_opt.txt"
+best=$(cat "$dir/out")
+expect "another one" 0 "$platform" submit --challenge tsp --hotkey "$dir/miner1" --final --json "$tsp/entries/nearest.txt"
+if [ "$(field final.score)" = 8129 ]; then ok "... has its score"; else no "... has its score"; fi
+expect "a bad entry" 0 "$platform" submit --challenge tsp --hotkey "$dir/miner2" --final "$tsp/entries/bad_twice.txt"
+has "... is invalid" "outcome invalid"
+is_final() { "$platform" submission show "$1" --json >"$dir/s" && grep -q '"phase":"final"' "$dir/s"; }
+until_ok "the good entry is final" 60 is_final "$best"
+expect "show: who attested what" 0 "$platform" submission show "$best"
+has "... with its score" "result +ok, score 9882 of 10000"
+has "... and its attestations" "revealed ok score 9882"
+expect "the list of submissions" 0 "$platform" submission list
+expect "the leaderboard" 0 "$platform" leaderboard tsp
+has "... best first" "^ *1 .* 9882 "
+
+# --- blobs
+
+head -c 1048576 /dev/urandom >"$dir/blob"
+expect "a blob of 1 MiB goes up" 0 "$platform" blob put "$dir/blob"
+blob=$(cat "$dir/out")
+expect "... and comes back" 0 "$platform" blob get "$blob" --out "$dir/blob2"
+if cmp -s "$dir/blob" "$dir/blob2"; then ok "... the same"; else no "... the same"; fi
+echo x >>"$dir/blob"
+expect "a byte more is refused" 1 "$platform" blob put "$dir/blob"
+finish
