@@ -18,6 +18,8 @@ static const struct command commands[] = {
     {"submission", "show, list: what became of it", cmd_submission},
     {"leaderboard", "the miners of a challenge, best first", cmd_leaderboard},
     {"weights", "the decided weight matrix", cmd_weights},
+    {"score", "explain: from a miner's weight to the log", cmd_score},
+    {"audit", "bundle, verify: prove a score, offline", cmd_audit},
     {"blob", "put, get: content-addressed bytes", cmd_blob},
     {"challenge", "new, build, check, run; register, approve, activate, retire, list, show",
      cmd_challenge_any},

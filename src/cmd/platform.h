@@ -32,6 +32,8 @@ int cmd_status(int argc, char **argv);
 int cmd_validators(int argc, char **argv);
 int cmd_leaderboard(int argc, char **argv);
 int cmd_weights(int argc, char **argv);
+int cmd_score(int argc, char **argv);
+int cmd_audit(int argc, char **argv);
 
 /* cmd_complain: what went wrong, where, why, what to do; any but what may be
  * NULL.  Returns code, so that a command can end with it. */

@@ -12,6 +12,7 @@ pids=
 passed=0
 failed=0
 
+# shellcheck disable=SC2317 # by the trap
 end() {
     for pid in $pids; do kill "$pid" 2>/dev/null; done
     for pid in $pids; do wait "$pid" 2>/dev/null; done
@@ -154,4 +155,68 @@ expect "... and comes back" 0 "$platform" blob get "$blob" --out "$dir/blob2"
 if cmp -s "$dir/blob" "$dir/blob2"; then ok "... the same"; else no "... the same"; fi
 echo x >>"$dir/blob"
 expect "a byte more is refused" 1 "$platform" blob put "$dir/blob"
+
+# --- from a weight to a proof
+
+decided() { "$platform" weights --json >"$dir/w" && grep -q '"outcome":"confirmed"' "$dir/w"; }
+until_ok "weights are decided and read back from the chain" 90 decided
+cp "$dir/w" "$dir/out"
+if [ "$(python3 -c 'import json,sys
+print(sum(w["value"] for w in json.load(open(sys.argv[1]))["weights"]))' "$dir/w")" = 65535 ]; then
+    ok "... and add up to 65535"
+else
+    no "... and add up to 65535"
+fi
+miner=$("$platform" key show "$dir/miner0")
+explained() { "$platform" score explain "$miner" --json >"$dir/e" &&
+    python3 -c 'import json,sys
+o=json.load(open(sys.argv[1])); sys.exit(o["weight"] is None or o["weight"]["value"] != o["weight_now"] or not o["chain"])' "$dir/e"; }
+until_ok "the explained arithmetic gives the decided weight" 60 explained
+expect "explain" 0 "$platform" score explain "$miner"
+has "... with its arithmetic" "65535 x 10000/10000 x 9882/18011 = 35956"
+has "... and the log's entry" "final result is entry [0-9]+"
+has "... and who attested it" "attested by .*: the same result"
+
+expect "a bundle by submission" 0 "$platform" audit bundle --submission "$best" --out "$dir/bundle"
+expect "a bundle by score" 0 "$platform" audit bundle --score "$miner:tsp" --out "$dir/bundle2"
+bad=$("$platform" submission list --json | python3 -c 'import json,sys
+print([s["id"] for s in json.load(sys.stdin) if s["final"]["outcome"]=="invalid"][0])')
+expect "a bundle of an entry that was refused" 0 "$platform" audit bundle --submission "$bad" --out "$dir/bundle3"
+expect "an unknown submission has none" 1 "$platform" audit bundle --submission "$blob" --out "$dir/none"
+for pid in $pids; do kill "$pid"; done
+for pid in $pids; do wait "$pid" 2>/dev/null; done
+pids=
+# shellcheck disable=SC2086 # options, or none
+verify() { "$platform" audit verify "$1" --genesis "$dir/genesis.bin" $2; }
+expect "everything is stopped; the bundle verifies" 0 verify "$dir/bundle" ""
+has "... at level 5" "level +5"
+has "... by running the challenge" "run here +ok, score 9882"
+expect "the other one, too" 0 verify "$dir/bundle2" --json
+if json_only && [ "$(field level)" = 5 ] && [ "$(field signers)" -ge 3 ]; then ok "... as JSON"; else no "... as JSON"; fi
+expect "the refused entry's verifies" 0 verify "$dir/bundle3" ""
+has "... as invalid" "run here +invalid, score 0"
+expect "--no-run stops at level 2" 0 verify "$dir/bundle" --no-run
+has "... and names what is missing" "missing +engine"
+expect "a worker that is not there is no verdict" 1 verify "$dir/bundle" "--worker $dir/nothing"
+python3 - "$dir" <<'PY'
+import os, random, sys
+d = sys.argv[1]
+whole = open(d + "/bundle", "rb").read()
+random.seed(1)
+os.mkdir(d + "/flipped")
+for i in range(24):
+    at = random.randrange(len(whole) * 8)
+    b = bytearray(whole)
+    b[at // 8] ^= 1 << at % 8
+    open(f"{d}/flipped/{i}", "wb").write(b)
+open(d + "/flipped/short", "wb").write(whole[:-1])
+open(d + "/flipped/long", "wb").write(whole + b"\0")
+PY
+refused=0
+for f in "$dir"/flipped/*; do
+    verify "$f" --no-run >"$dir/out" 2>"$dir/err"
+    [ $? -eq 6 ] && refused=$((refused + 1))
+done
+if [ "$refused" -eq 26 ]; then ok "a flipped bit, a byte less or more is refused"; else no "a changed bundle is refused ($refused of 26)"; fi
+expect "another network's genesis does not do" 2 "$platform" audit verify "$dir/bundle" --genesis "$dir/bundle"
 finish

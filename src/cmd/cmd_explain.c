@@ -1,0 +1,249 @@
+/* platform score explain: from a weight on the chain, line by line, to the leaves
+ * of the log behind it. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cmd/client.h"
+#include "epoch/epoch.h"
+
+enum { MEMORY_BYTES = 16 << 20, CHALLENGES_MAX = 256 };
+
+/* The leaderboards of all active challenges, as epoch_weights wants them. */
+struct explaining {
+    struct client *c;
+    struct arena arena;
+    struct epoch_challenge *challenges;
+    json_t **sources; /* the object of each, borrowed from list */
+    uint32_t count;
+    json_t *list;
+    uint64_t shares; /* of those in which anybody scored */
+};
+
+static unsigned long long number(const json_t *o, const char *key)
+{
+    return client_number(o, key);
+}
+
+static json_t *leaderboard(struct client *c, const json_t *challenge)
+{
+    json_t *all = json_array(), *page = NULL;
+    do {
+        json_decref(page);
+        page = client_call(c, "leaderboard_get",
+                           json_pack("{s:s, s:I}", "challenge", client_text(challenge, "id"),
+                                     "first", (json_int_t)json_array_size(all)));
+        if (page == NULL) {
+            json_decref(all);
+            return NULL;
+        }
+        json_array_extend(all, page);
+    } while (json_array_size(page) > 0);
+    json_decref(page);
+    return all;
+}
+
+static uint64_t score_sum(const struct epoch_challenge *c)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < c->count; i++)
+        sum += c->scores[i].score; /* at most 256 x 256 x SCORE_ONE */
+    return sum;
+}
+
+static bool add_challenge(struct explaining *x, json_t *challenge)
+{
+    json_t *leaders = leaderboard(x->c, challenge), *l;
+    size_t i;
+    if (leaders == NULL)
+        return false;
+    struct epoch_score *scores =
+        arena_array(&x->arena, json_array_size(leaders) + 1, sizeof *scores);
+    struct epoch_challenge *e = &x->challenges[x->count];
+    bool ok = scores != NULL;
+    *e = (struct epoch_challenge){(uint16_t)client_number(challenge, "share"), scores, 0};
+    json_array_foreach(leaders, i, l)
+    {
+        uint64_t score = client_number(l, "score");
+        ok = ok && score <= SCORE_ONE;
+        if (ok && json_is_integer(json_object_get(l, "uid")))
+            scores[e->count++] = (struct epoch_score){(uint16_t)client_number(l, "uid"), score};
+    }
+    json_decref(leaders);
+    if (!ok) {
+        x->c->code = cmd_complain(EXIT_FAILED, "the leaderboard makes no sense", x->c->rpc,
+                                  "a score over 10000, or no memory for it", NULL);
+        return false;
+    }
+    x->shares += score_sum(e) > 0 ? e->share : 0;
+    x->sources[x->count++] = challenge;
+    return true;
+}
+
+static bool gather(struct explaining *x)
+{
+    size_t i;
+    json_t *o;
+    if (arena_open(&x->arena, MEMORY_BYTES) != ERR_OK)
+        return false;
+    x->challenges = arena_array(&x->arena, CHALLENGES_MAX, sizeof *x->challenges);
+    x->sources = arena_array(&x->arena, CHALLENGES_MAX, sizeof *x->sources);
+    x->list = client_call(x->c, "challenge_list", NULL);
+    if (x->list == NULL)
+        return false;
+    json_array_foreach(x->list, i, o)
+    {
+        if (strcmp(client_text(o, "phase"), "active") == 0 && x->count < CHALLENGES_MAX &&
+            !add_challenge(x, o))
+            return false;
+    }
+    return true;
+}
+
+/* What the present leaderboards give this uid; the decided matrix may be older. */
+static uint64_t weight_now(struct explaining *x, uint16_t uid)
+{
+    struct weights w;
+    uint64_t value = 0;
+    if (x->shares == 0 || epoch_weights(x->challenges, x->count, 0, 0, &x->arena, &w) != ERR_OK)
+        return 0;
+    for (uint32_t i = 0; i < w.entries_count; i++)
+        if (w.entries[i].uid == uid)
+            value = w.entries[i].value;
+    return value;
+}
+
+static const struct epoch_challenge *find(const struct explaining *x, const char *id)
+{
+    for (uint32_t i = 0; i < x->count; i++)
+        if (strcmp(client_text(x->sources[i], "id"), id) == 0)
+            return &x->challenges[i];
+    return NULL;
+}
+
+/* One challenge's share of the weight, and where it comes from. */
+static void add_arithmetic(const struct explaining *x, json_t *part)
+{
+    const struct epoch_challenge *e = find(x, client_text(part, "challenge"));
+    uint64_t sum = e == NULL ? 0 : score_sum(e), value = 0;
+    uint64_t score = client_number(part, "score");
+    if (sum > 0 && x->shares > 0)
+        value = EPOCH_WEIGHT_SUM * (uint64_t)e->share * score / (x->shares * sum);
+    json_object_set_new(part, "shares_total", json_integer((json_int_t)x->shares));
+    json_object_set_new(part, "score_total", json_integer((json_int_t)sum));
+    json_object_set_new(part, "value", json_integer((json_int_t)value));
+}
+
+static bool add_attests(struct client *c, json_t *part)
+{
+    json_t *s =
+        client_call(c, "submission_get", json_pack("{s:s}", "id", client_text(part, "submission")));
+    if (s == NULL)
+        return false;
+    json_t *final = json_object_get(s, "final");
+    json_object_set(part, "final", final);
+    json_object_set(part, "attests", json_object_get(s, "attests"));
+    json_object_set(part, "height", json_object_get(s, "height"));
+    json_decref(s);
+    return true;
+}
+
+static void print_part(const json_t *part)
+{
+    const json_t *final = json_object_get(part, "final");
+    size_t i;
+    json_t *a;
+    printf("\nchallenge %s (%s)\n", client_text(part, "name"), client_text(part, "challenge"));
+    printf("  share       %llu of %llu, of the challenges in which anybody scored\n",
+           number(part, "share"), number(part, "shares_total"));
+    printf("  score       %llu of %llu, the sum of all its miners' best; rank %llu\n",
+           number(part, "score"), number(part, "score_total"), number(part, "rank"));
+    printf("  weight      65535 x %llu/%llu x %llu/%llu = %llu, before what rounding leaves\n",
+           number(part, "share"), number(part, "shares_total"), number(part, "score"),
+           number(part, "score_total"), number(part, "value"));
+    printf("  submission  %s, decided at height %llu\n", client_text(part, "submission"),
+           number(part, "height"));
+    if (json_is_integer(json_object_get(part, "log_index")))
+        printf("  log         its final result is entry %llu\n", number(part, "log_index"));
+    printf("  result      %s, output %s\n", client_text(final, "outcome"),
+           client_text(final, "output"));
+    json_array_foreach(json_object_get(part, "attests"), i, a)
+    {
+        const json_t *r = json_object_get(a, "revealed");
+        bool agrees = json_is_object(r) &&
+                      strcmp(client_text(r, "output"), client_text(final, "output")) == 0 &&
+                      number(r, "score") == number(final, "score");
+        printf("  attested by %s: %s\n", client_text(a, "validator"),
+               agrees              ? "the same result"
+               : json_is_object(r) ? "another result"
+                                   : "committed, not revealed");
+    }
+    printf("  check it    platform audit bundle --submission %s --out FILE\n",
+           client_text(part, "submission"));
+}
+
+static void print_all(const json_t *o)
+{
+    const json_t *weight = json_object_get(o, "weight"), *chain = json_object_get(o, "chain");
+    size_t i;
+    json_t *part;
+    printf("hotkey      %s\nuid         %llu\n", client_text(o, "hotkey"), number(o, "uid"));
+    if (json_is_object(weight))
+        printf("weight      %llu of %llu, decided for epoch %llu\n", number(weight, "value"),
+               number(weight, "total"), number(weight, "epoch"));
+    else
+        printf("weight      none is decided yet\n");
+    if (json_is_object(chain))
+        printf("chain       %s, block %llu (this node's submission)\n",
+               client_text(chain, "outcome"), number(chain, "block"));
+    json_array_foreach(json_object_get(o, "challenges"), i, part) print_part(part);
+    uint64_t now = client_number(o, "weight_now");
+    printf("\nwith the results as they are now: %llu%s\n", (unsigned long long)now,
+           !json_is_object(weight)                 ? ""
+           : now == client_number(weight, "value") ? ", which is what was decided"
+                                                   : ": they changed after the decided cut-off");
+}
+
+static bool fill(struct explaining *x, json_t *o)
+{
+    size_t i;
+    json_t *part;
+    if (!gather(x))
+        return false;
+    json_array_foreach(json_object_get(o, "challenges"), i, part)
+    {
+        add_arithmetic(x, part);
+        if (!add_attests(x->c, part))
+            return false;
+    }
+    json_object_set_new(o, "weight_now",
+                        json_integer((json_int_t)weight_now(x, (uint16_t)client_number(o, "uid"))));
+    json_t *weights = client_ask(x->c, "weights_get", NULL);
+    json_object_set(o, "chain", weights == NULL ? json_null() : json_object_get(weights, "chain"));
+    json_decref(weights);
+    return true;
+}
+
+int cmd_score(int argc, char **argv)
+{
+    static const char usage[] =
+        "usage: platform score explain HOTKEY   from a miner's weight to the log\n";
+    struct client c;
+    if (!client_open(&c, usage, NULL, 0, 2, 2, argc, argv))
+        return c.code;
+    if (strcmp(c.words[0], "explain") != 0) {
+        fputs(usage, stderr);
+        return EXIT_USAGE;
+    }
+    struct explaining x = {.c = &c};
+    c.code = EXIT_FAILED;
+    json_t *o = client_call(&c, "score_explain", json_pack("{s:s}", "hotkey", c.words[1]));
+    bool ok = o != NULL && fill(&x, o);
+    if (ok && !c.json)
+        print_all(o);
+    json_decref(x.list);
+    arena_close(&x.arena);
+    if (ok && c.json)
+        return client_print(o);
+    json_decref(o);
+    return ok ? EXIT_DONE : c.code;
+}
