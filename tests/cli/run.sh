@@ -3,6 +3,8 @@
 # own, on free ports.  Registers the TSP challenge, submits good and bad entries, waits for results,
 # explains a score, bundles and verifies it, flips bits and sees each refused.
 # usage: tests/cli/run.sh [BUILD-FOLDER]    KEEP=1 leaves the folder.
+# Functions are called by the trap, and by expect.
+# shellcheck disable=SC2317
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 bin=$(cd "${1:-$root/build/debug}/src/cmd" && pwd)
@@ -12,7 +14,6 @@ pids=
 passed=0
 failed=0
 
-# shellcheck disable=SC2317 # by the trap
 end() {
     for pid in $pids; do kill "$pid" 2>/dev/null; done
     for pid in $pids; do wait "$pid" 2>/dev/null; done
@@ -91,6 +92,7 @@ i=0
 expect "a node that is not there: exit code 7" 7 "$platform" status
 has "... says what to do" "fix: .*--rpc"
 for port in "$2" "$3" "$4" "$5"; do
+    rpc_port=
     eval "rpc_port=\${$((i + 6))}"
     ss=$("$platform" key show "$dir/validator$i")
     "$bin/platformd" --data-dir "$dir/n$i" --genesis "$dir/genesis.bin" --hotkey "$ss" \
