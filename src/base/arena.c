@@ -12,9 +12,10 @@ void arena_init(struct arena *a, struct room memory)
 enum err arena_open(struct arena *a, size_t size)
 {
     size_t rounded = (size + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
-    uint8_t *memory = aligned_alloc(ARENA_ALIGN, rounded);
+    uint8_t *memory = calloc(1, rounded);
     if (memory == NULL)
         return ERR_NO_MEMORY;
+    assert((uintptr_t)memory % ARENA_ALIGN == 0);
     *a = (struct arena){.memory = memory, .size = size, .owned = true};
     return ERR_OK;
 }
@@ -40,8 +41,16 @@ void *arena_raw(struct arena *a, size_t size)
 
 void *arena_alloc(struct arena *a, size_t size)
 {
-    void *memory = arena_raw(a, size);
-    return memory == NULL ? NULL : memset(memory, 0, size);
+    /* Memory from the system is zero until it was handed out once: what is never
+     * used is never touched. */
+    size_t dirty = a->owned ? a->peak : a->size;
+    uint8_t *memory = arena_raw(a, size);
+    if (memory == NULL)
+        return NULL;
+    size_t start = (size_t)(memory - a->memory);
+    if (start < dirty)
+        memset(memory, 0, min_u64(size, dirty - start));
+    return memory;
 }
 
 void *arena_array(struct arena *a, size_t count, size_t size)

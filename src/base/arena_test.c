@@ -6,7 +6,8 @@ static void test_blocks_are_zeroed_aligned_and_bounded(void **state)
     (void)state;
     struct arena a = {0};
     assert_int_equal(arena_open(&a, 100), ERR_OK);
-    memset(a.memory, 0xff, 100);
+    memset(arena_alloc(&a, 100), 0xff, 100);
+    arena_reset(&a, 0);
     uint8_t *first = arena_alloc(&a, 1);
     uint8_t *second = arena_alloc(&a, 10);
     assert_int_equal((uintptr_t)first % ARENA_ALIGN, 0);
