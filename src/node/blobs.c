@@ -4,7 +4,7 @@
 
 #include "crypto/hash.h"
 
-enum { FETCH_TIMEOUT_MS = 2000 };
+enum { FETCH_TIMEOUT_MS = 2000, FETCH_PAUSE_MS = 1500 /* of it gone: a round of refusals */ };
 
 bool blobs_have(struct node *n, const struct hash *name)
 {
@@ -77,6 +77,14 @@ static void ask(struct node *n, struct fetch *f)
     }
 }
 
+static uint32_t peer_count(const struct node *n)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < PEERS_MAX; i++)
+        count += n->peers[i].used;
+    return count;
+}
+
 void blobs_want(struct node *n, const struct hash *name, uint32_t size)
 {
     if (size == 0 || size > n->config.blob_bytes_max || find(n, name) != NULL ||
@@ -136,10 +144,15 @@ static void on_answer(struct node *n, const struct peer_id *from, const struct b
         return; /* An answer that came too late. */
     bool fits = a->size == f->size && a->offset == f->have && a->bytes.len > 0 &&
                 a->bytes.len <= f->size - f->have;
-    if (!fits) {
-        f->peer_cursor++; /* It has not got the blob, or another one: ask elsewhere. */
-        f->asked_ms = n->now_ms > FETCH_TIMEOUT_MS / 2 ? n->now_ms - FETCH_TIMEOUT_MS / 2 : 0;
+    if (!fits) { /* It has not got the blob, or another one: ask the next at once. */
+        f->peer_cursor++;
         f->token = 0;
+        if (++f->refusals < peer_count(n)) {
+            ask(n, f);
+            return;
+        }
+        f->refusals = 0; /* Nobody has it yet. */
+        f->asked_ms = n->now_ms > FETCH_PAUSE_MS ? n->now_ms - FETCH_PAUSE_MS : 0;
         return;
     }
     memcpy(f->bytes + f->have, a->bytes.ptr, a->bytes.len);

@@ -68,6 +68,7 @@ struct fetch {
     uint8_t *bytes;            /* malloc'd, size bytes */
     struct peer_id from;
     uint32_t peer_cursor;      /* where to ask next */
+    uint32_t refusals;         /* in a row: peers without it */
     uint64_t asked_ms, token;
 };
 
