@@ -29,18 +29,6 @@ static const struct command commands[] = {
     {"devnet", "up, down, status, logs: a network on this machine", cmd_devnet},
 };
 
-int cmd_complain(int code, const char *what, const char *where, const char *why, const char *fix)
-{
-    fprintf(stderr, "error: %s\n", what);
-    if (where != NULL)
-        fprintf(stderr, "  where: %s\n", where);
-    if (why != NULL)
-        fprintf(stderr, "  why:   %s\n", why);
-    if (fix != NULL)
-        fprintf(stderr, "  fix:   %s\n", fix);
-    return code;
-}
-
 static void print_help(FILE *out)
 {
     fprintf(out, "usage: platform COMMAND ...   (platform COMMAND --help tells more)\n\n");

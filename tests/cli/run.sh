@@ -7,7 +7,7 @@
 # shellcheck disable=SC2317
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
-bin=$(cd "${1:-$root/build/debug}/src/cmd" && pwd)
+bin=$(cd "${1:-${PLATFORM_BUILD:-$root/build/debug}}/src/cmd" && pwd)
 platform=$bin/platform
 dir=$(mktemp -d)
 pids=
