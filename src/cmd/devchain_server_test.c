@@ -175,6 +175,38 @@ static void test_the_end_is_told_once(void **state)
     close_bench(b);
 }
 
+static void on_slow_turn(uv_check_t *check)
+{
+    uint64_t until = uv_hrtime() + 15000000;
+    while (uv_hrtime() < until)
+        continue;
+    (void)check;
+}
+
+/* The library unloads its code at the end: no callback into it may be left, however long the
+ * turns before it took.  (With the server still there it would stay loaded.) */
+static void test_closing_over_slow_turns(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench();
+    uv_check_t slow;
+    dial(b);
+    wait_for(b, &b->ups, 1);
+    devserver_close(b->server);
+    wait_for(b, &b->downs, 1);
+    for (int i = 0; i < 10; i++)
+        uv_run(&b->loop, UV_RUN_NOWAIT);
+    devserver_close(b->server);
+    uv_check_init(&b->loop, &slow);
+    uv_check_start(&slow, on_slow_turn);
+    ws_close(b->ws);
+    b->ws = NULL;
+    for (int i = 0; i < 10; i++)
+        uv_run(&b->loop, UV_RUN_NOWAIT);
+    uv_close((uv_handle_t *)&slow, NULL);
+    close_bench(b);
+}
+
 static void test_urls(void **state)
 {
     (void)state;
@@ -194,6 +226,7 @@ int main(void)
         cmocka_unit_test(test_heads_arrive_as_blocks_are_made),
         cmocka_unit_test(test_closed_and_opened_many_times),
         cmocka_unit_test(test_the_end_is_told_once),
+        cmocka_unit_test(test_closing_over_slow_turns),
         cmocka_unit_test(test_urls),
     };
     return cmocka_run_group_tests_name("devchain_server", all, NULL, NULL);

@@ -7,7 +7,7 @@
 
 #define CERTIFICATES "/etc/ssl/certs/ca-certificates.crt"
 
-enum { FRAME_OVERHEAD = sizeof(uint32_t) + LWS_PRE, REAP_MS = 10 };
+enum { FRAME_OVERHEAD = sizeof(uint32_t) + LWS_PRE, REAP_TURNS = 4 };
 
 struct ws {
     struct arena memory; /* this, and behind it rx and tx */
@@ -16,7 +16,7 @@ struct ws {
     struct lws_context *context;
     uv_timer_t reaper; /* the context cannot be destroyed from its own callbacks */
     bool closing;
-    uint32_t reaped;
+    uint32_t reaped; /* turns of the loop since the context began to close */
     /* The connection, if any. */
     uintptr_t serial; /* of the latest dial: events of older ones are not ours */
     struct lws *wsi;
@@ -340,11 +340,13 @@ static void on_reap(uv_timer_t *timer)
     struct ws *w = timer->data;
     if (w->resolving)
         return; /* on_resolved comes back here. */
-    /* The first call begins to close the library's own handles; the second, when
-     * the loop has run their closing, gives the rest of the context back. */
-    lws_context_destroy(w->context);
-    if (w->reaped++ == 0)
-        uv_timer_start(timer, on_reap, REAP_MS, 0);
+    /* The first call begins to close the library's own handles: sockets in this turn of the
+     * loop, what served them in the next.  The second gives the rest back and unloads the code of
+     * their callbacks, so it counts turns, not time: a slow turn must not bring it early. */
+    if (w->reaped == 0 || w->reaped == REAP_TURNS)
+        lws_context_destroy(w->context);
+    if (w->reaped++ < REAP_TURNS)
+        uv_timer_start(timer, on_reap, 1, 0);
     else
         uv_close((uv_handle_t *)timer, on_reaper_closed);
 }
