@@ -139,6 +139,7 @@ struct node {
     bool journal_old;          /* the file before it is still kept */
     const char *fatal;         /* a stable name; the driver must stop the process */
     struct sign_wait signs[SIGN_WAITS_MAX];
+    uint32_t signs_end;        /* from here on none is in use */
     uint64_t next_token;
     uint64_t next_nonce;
 

@@ -5,16 +5,18 @@ enum { REQUEST_SIZE = OPERATION_SIZE_MAX + 4096 };
 
 static struct sign_wait *find(struct node *n, uint64_t token)
 {
-    for (uint32_t i = 0; i < SIGN_WAITS_MAX; i++)
+    for (uint32_t i = 0; i < n->signs_end; i++)
         if (n->signs[i].used && n->signs[i].token == token)
             return &n->signs[i];
     return NULL;
 }
 
-static void drop(struct sign_wait *w)
+static void drop(struct node *n, struct sign_wait *w)
 {
     bytes_drop(&w->request);
     *w = (struct sign_wait){0};
+    while (n->signs_end > 0 && !n->signs[n->signs_end - 1].used)
+        n->signs_end--;
 }
 
 /* The request waits until the end of the turn, so that all of a turn leave
@@ -39,9 +41,10 @@ struct sign_wait *signing_ask(struct node *n, enum sign_purpose purpose,
     *w = (struct sign_wait){.used = true, .purpose = purpose, .token = request.token,
                             .ticket = n->appended, .asked_ms = n->now_ms,
                             .request = bytes_keep(bytes)};
+    n->signs_end = (uint32_t)max_u64(n->signs_end, (uint64_t)(w - n->signs) + 1);
     arena_reset(&n->scratch, mark);
     if (w->request.ptr == NULL) {
-        drop(w);
+        drop(n, w);
         return NULL;
     }
     return w;
@@ -50,7 +53,7 @@ struct sign_wait *signing_ask(struct node *n, enum sign_purpose purpose,
 bool signing_is_under_way(const struct node *n, enum sign_purpose purpose,
                           const struct hash *subject)
 {
-    for (uint32_t i = 0; i < SIGN_WAITS_MAX; i++)
+    for (uint32_t i = 0; i < n->signs_end; i++)
         if (n->signs[i].used && n->signs[i].purpose == purpose &&
             hash_equal(&n->signs[i].subject, subject))
             return true;
@@ -60,7 +63,7 @@ bool signing_is_under_way(const struct node *n, enum sign_purpose purpose,
 uint64_t signing_oldest_ms(const struct node *n)
 {
     uint64_t oldest = UINT64_MAX;
-    for (uint32_t i = 0; i < SIGN_WAITS_MAX; i++)
+    for (uint32_t i = 0; i < n->signs_end; i++)
         if (n->signs[i].used && !n->signs[i].replied)
             oldest = min_u64(oldest, n->signs[i].asked_ms);
     return oldest;
@@ -68,7 +71,7 @@ uint64_t signing_oldest_ms(const struct node *n)
 
 void signing_send(struct node *n)
 {
-    for (uint32_t i = 0; i < SIGN_WAITS_MAX; i++) {
+    for (uint32_t i = 0; i < n->signs_end; i++) {
         struct sign_wait *w = &n->signs[i];
         if (!w->used || w->sent)
             continue;
@@ -104,7 +107,7 @@ static void deliver(struct node *n, struct sign_wait *w)
         epochs_extrinsic_signed(n, w);
         break;
     }
-    drop(w);
+    drop(n, w);
 }
 
 /* Answers are used in the order of their requests, each no sooner than the
@@ -113,7 +116,7 @@ void signing_release(struct node *n)
 {
     for (;;) {
         struct sign_wait *oldest = NULL;
-        for (uint32_t i = 0; i < SIGN_WAITS_MAX; i++) {
+        for (uint32_t i = 0; i < n->signs_end; i++) {
             struct sign_wait *w = &n->signs[i];
             if (w->used && w->replied && w->ticket <= n->flushed &&
                 (oldest == NULL || w->token < oldest->token))
@@ -145,7 +148,7 @@ void node_on_signed(struct node *n, struct span bytes, uint64_t now_ms)
 void node_on_signer_up(struct node *n, uint64_t now_ms)
 {
     n->now_ms = max_u64(n->now_ms, now_ms);
-    for (uint32_t i = 0; i < SIGN_WAITS_MAX; i++)
+    for (uint32_t i = 0; i < n->signs_end; i++)
         if (n->signs[i].used && !n->signs[i].replied)
             n->signs[i].sent = false;
 }

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <sys/socket.h>
 
 enum {
@@ -48,7 +49,11 @@ static struct exchange *exchange_open(struct http *h, struct MHD_Connection *con
         struct exchange *x = &h->exchanges[i];
         if (x->used)
             continue;
-        *x = (struct exchange){.used = true, .http = h, .connection = connection};
+        /* Not the body, which is large: size says how much of it is written. */
+        memset(x, 0, offsetof(struct exchange, body));
+        x->used = true;
+        x->http = h;
+        x->connection = connection;
         return x;
     }
     return NULL;
@@ -235,7 +240,7 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 
 static void wake_streams(struct http *h)
 {
-    for (uint32_t i = 0; i < h->config.connections; i++) {
+    for (uint32_t i = 0; i < h->config.connections && h->streams > 0; i++) {
         struct exchange *x = &h->exchanges[i];
         if (!x->used || !x->suspended)
             continue;
