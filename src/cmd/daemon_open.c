@@ -16,18 +16,56 @@
 #include "os/files.h"
 #include "sandbox/sandbox.h"
 
+/* --- what settings may be; see struct setting */
+
+static const char *expect_hotkey(const char *value)
+{
+    struct hotkey key;
+    return ss58_to_hotkey(span_of(value, strlen(value)), &key) == ERR_OK
+               ? NULL
+               : "an SS58 address of this chain, which begins with 5";
+}
+
+static const char *expect_endpoint(const char *value)
+{
+    struct p2p_endpoint e;
+    return p2p_endpoint_parse(value, &e) == ERR_OK
+               ? NULL
+               : "a multiaddr such as /ip4/203.0.113.7/tcp/7800 or /ip6/::1/tcp/7800";
+}
+
+static const char *expect_chain(const char *value)
+{
+    return strncmp(value, "ws://", 5) == 0 || strncmp(value, "wss://", 6) == 0
+               ? NULL
+               : "an address such as ws://127.0.0.1:9944";
+}
+
+static const char *expect_ip(const char *value)
+{
+    struct sockaddr_in6 six;
+    struct sockaddr_in four;
+    return uv_ip4_addr(value, 0, &four) == 0 || uv_ip6_addr(value, 0, &six) == 0
+               ? NULL
+               : "an IP address such as 127.0.0.1";
+}
+
 static const struct setting table[] = {
     {"data_dir", SETTING_TEXT, NULL, 0, 0, NULL, "folder of this node's data"},
     {"genesis", SETTING_TEXT, NULL, 0, 0, NULL, "genesis file of the network"},
-    {"hotkey", SETTING_TEXT, "", 0, 0, NULL, "SS58 address of the validator; empty: an observer"},
+    {"hotkey", SETTING_TEXT, "", 0, 0, NULL, "SS58 address of the validator; empty: an observer",
+     expect_hotkey},
     {"hotkey_file", SETTING_TEXT, "", 0, 0, NULL, "file with the hotkey, read by platform-signer"},
     {"hotkey_env", SETTING_TEXT, "", 0, 0, NULL, "environment variable with the hotkey"},
     {"hotkey_credential", SETTING_TEXT, "", 0, 0, NULL, "systemd credential with the hotkey"},
     {"signer_dir", SETTING_TEXT, "", 0, 0, NULL, "folder of the signer's guard; DATA_DIR/signer"},
-    {"chain", SETTING_LIST, NULL, 0, 0, NULL, "WebSocket addresses of the chain"},
-    {"listen", SETTING_LIST, "/ip4/127.0.0.1/tcp/7800", 0, 0, NULL, "multiaddrs to listen on"},
-    {"bootstrap", SETTING_LIST, "", 0, 0, NULL, "multiaddrs of peers, with /p2p/ID if known"},
-    {"rpc_address", SETTING_TEXT, "127.0.0.1", 0, 0, NULL, "address of the RPC and dashboard"},
+    {"chain", SETTING_LIST, NULL, 0, 0, NULL, "WebSocket addresses of the chain", expect_chain},
+    {"listen", SETTING_LIST, "/ip4/127.0.0.1/tcp/7800", 0, 0, NULL, "multiaddrs to listen on",
+     expect_endpoint},
+    {"bootstrap", SETTING_LIST, "", 0, 0, NULL, "multiaddrs of peers, with /p2p/ID if known",
+     expect_endpoint},
+    {"rpc_address", SETTING_TEXT, "127.0.0.1", 0, 0, NULL, "address of the RPC and dashboard",
+     expect_ip},
     {"rpc_port", SETTING_NUMBER, "7810", 0, 65535, NULL, "port of the RPC and dashboard"},
     {"rpc_hosts", SETTING_LIST, "", 0, 0, NULL, "host names that the RPC answers to"},
     {"evaluation_slots", SETTING_NUMBER, "2", 1, 64, NULL, "evaluations at a time"},
@@ -37,10 +75,10 @@ static const struct setting table[] = {
     {"stake_min_tao", SETTING_NUMBER, "1000", 0, 21000000, NULL, "least stake of a validator"},
     {"new_network", SETTING_BOOL, "false", 0, 0, NULL,
      "this is the first start of a new network: vote from its genesis on"},
-    {"connections", SETTING_NUMBER, "128", 4, 4096, NULL, "connections in all"},
+    {"connections", SETTING_NUMBER, "128", 4, P2P_CONNECTIONS_MAX, NULL, "connections in all"},
     {"connections_pending", SETTING_NUMBER, "64", 1, 4096, NULL, "connections in the handshake"},
     {"connections_per_address", SETTING_NUMBER, "8", 1, 4096, NULL, "connections of one address"},
-    {"streams_per_connection", SETTING_NUMBER, "64", 4, 1024, NULL, "streams of one connection"},
+    {"streams_per_connection", SETTING_NUMBER, "64", 16, 256, NULL, "streams of one connection"},
     {"buffered_per_peer", SETTING_NUMBER, "8388608", 1048576, 1073741824, NULL,
      "bytes buffered for one peer"},
     {"handshake_ms", SETTING_NUMBER, "10000", 100, 120000, NULL, "deadline of a handshake"},
@@ -130,11 +168,9 @@ static bool read_genesis(struct daemon *d)
 static bool read_basics(struct daemon *d)
 {
     const char *hotkey = settings_text(&d->settings, "hotkey");
-    if (*hotkey != '\0' &&
-        ss58_to_hotkey(span_of(hotkey, strlen(hotkey)), &d->hotkey) != ERR_OK) {
-        daemon_say("hotkey is not an SS58 address of this chain", hotkey, NULL,
-                   "give the address that begins with 5");
-        return false;
+    if (*hotkey != '\0') {
+        enum err e = ss58_to_hotkey(span_of(hotkey, strlen(hotkey)), &d->hotkey);
+        assert(e == ERR_OK); /* expect_hotkey */
     }
     d->log_format = strcmp(settings_text(&d->settings, "log_format"), "json") == 0 ? LOGLINE_JSON
                                                                                    : LOGLINE_TEXT;

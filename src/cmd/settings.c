@@ -87,6 +87,23 @@ static void wrong(struct reading *r, const struct setting *t, const char *where,
     r->errors++;
 }
 
+/* Each item of a list, or a text as the only one. */
+static void check_items(struct reading *r, const struct setting *t, const char *where,
+                        const char *value)
+{
+    const char *between = t->kind == SETTING_LIST ? ", " : "";
+    while (t->expected != NULL && *value != '\0') {
+        size_t len = strcspn(value, between);
+        char *item = strndup(value, len);
+        assert(item != NULL);
+        const char *expected = len == 0 ? NULL : t->expected(item);
+        if (expected != NULL)
+            wrong(r, t, where, item, expected);
+        free(item);
+        value += len + (value[len] != '\0');
+    }
+}
+
 static void check(struct reading *r, const struct setting *t, const char *where, const char *value)
 {
     char expected[160];
@@ -110,6 +127,7 @@ static void check(struct reading *r, const struct setting *t, const char *where,
         return;
     case SETTING_TEXT:
     case SETTING_LIST:
+        check_items(r, t, where, value);
         return;
     }
 }

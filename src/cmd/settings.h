@@ -20,6 +20,9 @@ struct setting {
     uint64_t min, max;     /* NUMBER */
     const char *choices;   /* CHOICE: "text json" */
     const char *help;
+    /* TEXT, and each item of a LIST: NULL when value is right, else what is
+     * expected.  Absent: everything is. */
+    const char *(*expected)(const char *value);
 };
 
 enum { SETTINGS_MAX = 64, SETTING_LIST_MAX = 64 };

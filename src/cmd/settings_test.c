@@ -5,12 +5,17 @@
 
 #include "base/test.h"
 
+static const char *no_x(const char *value)
+{
+    return strchr(value, 'x') == NULL ? NULL : "something without an x";
+}
+
 static const struct setting table[] = {
     {"data_dir", SETTING_TEXT, NULL, 0, 0, NULL, "where everything is kept"},
     {"slots", SETTING_NUMBER, "2", 1, 64, NULL, "evaluations at a time"},
     {"approve_all", SETTING_BOOL, "false", 0, 0, NULL, "approve every challenge"},
     {"log_format", SETTING_CHOICE, "text", 0, 0, "text json", "of the log"},
-    {"peers", SETTING_LIST, "", 0, 0, NULL, "addresses to dial"},
+    {"peers", SETTING_LIST, "", 0, 0, NULL, "addresses to dial", no_x},
 };
 
 /* What settings_read prints goes to a file that the test reads back. */
@@ -63,15 +68,18 @@ static void test_flags_win_over_environment_over_file(void **state)
 static void test_every_error_is_reported_at_once(void **state)
 {
     (void)state;
-    char *argv[] = {"p", "--slots", "65", "--log-format", "xml", "--approve_al", "true", NULL};
+    char *argv[] = {"p",       "--slots",    "65", "--log-format", "xml", "--approve_al", "true",
+                    "--peers", "a,x1, b x2", NULL};
     struct settings s;
-    assert_false(read_settings(&s, 7, argv));
+    assert_false(read_settings(&s, 9, argv));
     assert_non_null(strstr(printed, "slots = '65'"));
     assert_non_null(strstr(printed, "from 1 to 64"));
     assert_non_null(strstr(printed, "one of: text json"));
     assert_non_null(strstr(printed, "nearest is 'approve_all'"));
     assert_non_null(strstr(printed, "data_dir is required"));
-    assert_non_null(strstr(printed, "4 settings are wrong"));
+    assert_non_null(strstr(printed, "peers = 'x1' is not right: expected something without an x"));
+    assert_non_null(strstr(printed, "peers = 'x2' is not right"));
+    assert_non_null(strstr(printed, "6 settings are wrong"));
     settings_free(&s);
 }
 
