@@ -138,9 +138,7 @@ static enum rpc_verb verb_of(const char *method)
 static enum MHD_Result answer(struct http *h, struct exchange *x, const char *url,
                               const char *method)
 {
-    struct rpc_answer a = {.status = 413,
-                           .type = "text/plain; charset=utf-8",
-                           .body = SPAN_LITERAL("the body is over its limit\n")};
+    struct rpc_answer a;
     struct rpc_request q = {
         .verb = verb_of(method),
         .path = span_of(url, strlen(url)),
@@ -148,10 +146,10 @@ static enum MHD_Result answer(struct http *h, struct exchange *x, const char *ur
         .content_type = header(x->connection, MHD_HTTP_HEADER_CONTENT_TYPE),
         .last_event_id = header(x->connection, "Last-Event-ID"),
         .if_none_match = header(x->connection, MHD_HTTP_HEADER_IF_NONE_MATCH),
-        .body = span_of(x->body, x->size),
+        .body = span_of(x->body, x->too_big ? 0 : x->size),
+        .too_big = x->too_big,
     };
-    if (!x->too_big)
-        rpc_handle(h->config.rpc, &q, &a);
+    rpc_handle(h->config.rpc, &q, &a);
     if (a.stream && q.verb == RPC_GET)
         return start_stream(h, x, &a);
     return queue(x->connection, a.status,

@@ -118,12 +118,13 @@ static void answer_file(const struct rpc_request *q, struct rpc_answer *a)
     say(a, 404, "no such page\n");
 }
 
-void rpc_handle(struct rpc *r, const struct rpc_request *q, struct rpc_answer *a)
+static void route(struct rpc *r, const struct rpc_request *q, struct rpc_answer *a)
 {
-    *a = (struct rpc_answer){0};
     if (!host_allowed(r, q->host)) {
         r->refused_hosts++;
         say(a, 421, "this node does not answer under that host name\n");
+    } else if (q->too_big) {
+        say(a, 413, "the body is over its limit\n");
     } else if (is(q->path, "/rpc")) {
         answer_rpc(r, q, a);
     } else if (q->verb != RPC_GET && q->verb != RPC_HEAD) {
@@ -141,4 +142,12 @@ void rpc_handle(struct rpc *r, const struct rpc_request *q, struct rpc_answer *a
     } else {
         answer_file(q, a);
     }
+}
+
+void rpc_handle(struct rpc *r, const struct rpc_request *q, struct rpc_answer *a)
+{
+    *a = (struct rpc_answer){0};
+    route(r, q, a);
+    if (a->status >= 400 && a->status < 500)
+        r->refused_requests++;
 }

@@ -77,7 +77,7 @@ struct rpc {
     struct upload upload;
     struct event_slot *events; /* event id is at id % RPC_EVENTS_MAX */
     uint64_t newest_event;     /* 0: none yet */
-    uint64_t requests, errors, refused_hosts;
+    uint64_t requests, errors, refused_hosts, refused_requests;
 };
 
 static inline struct failure failed(enum rpc_code code, const char *text)

@@ -63,6 +63,8 @@ static void own_rows(struct rpc *r, struct page *p)
         {RPC_COUNTER, "rpc_errors_total", "JSON-RPC errors.", NULL, r->errors},
         {RPC_COUNTER, "rpc_refused_hosts_total", "Requests for another host.", NULL,
          r->refused_hosts},
+        {RPC_COUNTER, "rpc_refused_requests_total", "HTTP requests answered with a status of 4xx.",
+         NULL, r->refused_requests},
         {RPC_COUNTER, "rpc_events_total", "Events of the stream.", NULL, r->newest_event},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++)

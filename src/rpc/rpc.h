@@ -85,6 +85,7 @@ struct rpc_request {
     struct span last_event_id;
     struct span if_none_match;
     struct span body;
+    bool too_big; /* the body is over RPC_BODY_MAX and was not kept */
 };
 
 struct rpc_answer {

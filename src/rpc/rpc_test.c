@@ -295,7 +295,9 @@ static void test_answers_under_its_own_names_only(void **state)
         assert_int_equal(get(w, RPC_GET, "/live", good[i], "").status, 200);
     for (size_t i = 0; i < COUNT_OF(bad); i++)
         assert_int_equal(get(w, RPC_GET, "/live", bad[i], "").status, 421);
+    uint64_t before = w->rpc->refused_requests;
     assert_int_equal(get(w, RPC_POST, "/rpc", "localhost", "text/plain").status, 415);
+    assert_int_equal(w->rpc->refused_requests, before + 1);
     assert_int_equal(get(w, RPC_POST, "/rpc", "localhost", "application/jsonp").status, 415);
     assert_int_equal(get(w, RPC_POST, "/rpc", "localhost", "application/json").status, 200);
     assert_int_equal(get(w, RPC_GET, "/rpc", "localhost", "application/json").status, 405);

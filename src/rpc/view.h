@@ -62,7 +62,8 @@ struct rpc_metric {
     enum rpc_metric_kind kind;
     const char *name;   /* without the prefix "platform_"; a counter ends in _total */
     const char *help;   /* one sentence */
-    const char *labels; /* "kind=\"in\"", or NULL; rows of one name stand together */
+    const char *labels; /* "kind=\"in\"", or NULL; rows of one name stand together;
+                         * borrowed until the next row is asked for */
     uint64_t value;
 };
 
