@@ -124,6 +124,7 @@ static void complete(struct node *n, struct fetch *f)
 {
     struct hash name = hash_blake2b(span_of(f->bytes, f->size));
     if (!hash_equal(&name, &f->blob)) {
+        n->counters.blob_mismatches++;
         struct trace_event *e = trace_add(&n->trace, TRACE_WARN, "blob.mismatch");
         trace_hash(e, "blob", &f->blob);
         n->world.disconnect(n->world.net, &f->from, "blob_mismatch");
@@ -140,8 +141,10 @@ static void complete(struct node *n, struct fetch *f)
 static void on_answer(struct node *n, const struct peer_id *from, const struct blob_answer *a)
 {
     struct fetch *f = find(n, &a->blob);
-    if (f == NULL || f->token != a->token || !peer_id_equal(&f->from, from))
-        return; /* An answer that came too late. */
+    if (f == NULL || f->token != a->token || !peer_id_equal(&f->from, from)) {
+        n->counters.blob_stray_answers++;
+        return;
+    }
     bool fits = a->size == f->size && a->offset == f->have && a->bytes.len > 0 &&
                 a->bytes.len <= f->size - f->have;
     if (!fits) { /* It has not got the blob, or another one: ask the next at once. */
@@ -167,6 +170,7 @@ void blobs_on_frame(struct node *n, const struct peer_id *from, struct span byte
 {
     struct blob_frame frame;
     if (blob_frame_decode(bytes, &n->scratch, &frame) != ERR_OK) {
+        n->counters.bad_frames++;
         trace_add(&n->trace, TRACE_WARN, "peer.bad_frame");
         n->world.disconnect(n->world.net, from, "bad_frame");
         return;

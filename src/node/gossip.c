@@ -11,8 +11,8 @@ static enum err announce(struct node *n, struct span op)
     return ERR_OK;
 }
 
-/* Checks an operation and keeps it.  ERR_CONFLICT: we have it already. */
-enum err gossip_accept(struct node *n, struct span bytes, enum reject *why, struct hash *id)
+static enum err check_and_keep(struct node *n, struct span bytes, enum reject *why,
+                               struct hash *id)
 {
     *why = REJECT_NONE;
     *id = op_id(bytes);
@@ -36,6 +36,15 @@ enum err gossip_accept(struct node *n, struct span bytes, enum reject *why, stru
     return e;
 }
 
+/* Checks an operation and keeps it.  ERR_CONFLICT: we have it already. */
+enum err gossip_accept(struct node *n, struct span bytes, enum reject *why, struct hash *id)
+{
+    enum err e = check_and_keep(n, bytes, why, id);
+    if (*why != REJECT_NONE)
+        n->counters.refused[*why]++;
+    return e;
+}
+
 void node_on_gossip(struct node *n, uint64_t message, const struct peer_id *relay,
                     struct span data, uint64_t now_ms)
 {
@@ -44,7 +53,9 @@ void node_on_gossip(struct node *n, uint64_t message, const struct peer_id *rela
     size_t mark = arena_mark(&n->scratch);
     struct net_gossip g;
     enum p2p_verdict verdict = P2P_REJECT;
-    if (net_gossip_decode(data, &n->scratch, &g) == ERR_OK && g.tag == NET_GOSSIP_OP) {
+    if (net_gossip_decode(data, &n->scratch, &g) != ERR_OK || g.tag != NET_GOSSIP_OP) {
+        n->counters.refused[REJECT_MALFORMED]++;
+    } else {
         enum reject why;
         struct hash id;
         enum err e = gossip_accept(n, g.op.op, &why, &id);

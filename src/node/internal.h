@@ -109,8 +109,18 @@ struct recent_entry {
     struct span bytes;         /* malloc'd */
 };
 
+/* What others got wrong; never reset. */
+struct node_counters {
+    uint64_t refused[REJECT_NOT_REGISTERED + 1]; /* operations, by enum reject */
+    uint64_t bad_frames;         /* neither a binding, consensus nor a blob's */
+    uint64_t bindings_refused;
+    uint64_t blob_mismatches;    /* fetched whole, and not what was asked for */
+    uint64_t blob_stray_answers; /* to no question of ours, or too late */
+};
+
 struct node {
     struct node_config config;
+    struct node_counters counters;
     struct world world;
     struct genesis genesis;
     struct hash network;

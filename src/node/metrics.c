@@ -1,6 +1,8 @@
 #include "node/internal.h"
 #include "node/view.h"
 
+#include <stdio.h>
+
 struct source {
     enum rpc_metric_kind kind;
     const char *name, *help, *labels;
@@ -36,6 +38,13 @@ READ(gossip_in, p->gossip_in)
 READ(gossip_duplicate, p->gossip_duplicate)
 READ(gossip_rejected, p->gossip_rejected)
 READ(gossip_ignored, p->gossip_ignored)
+READ(bft_malformed, info.malformed)
+READ(bft_bad_signatures, info.bad_signatures)
+READ(bad_frames, v->node->counters.bad_frames)
+READ(bindings_refused, v->node->counters.bindings_refused)
+READ(blob_mismatches, v->node->counters.blob_mismatches)
+READ(blob_stray_answers, v->node->counters.blob_stray_answers)
+READ(disk_trouble, v->node->disk_trouble)
 READ(chain_disconnects, c->disconnects)
 READ(chain_timeouts, c->timeouts)
 READ(chain_garbage, c->garbage)
@@ -68,6 +77,19 @@ static const struct source sources[] = {
      read_gossip_rejected},
     {RPC_COUNTER, "gossip_messages_total", "Gossip messages received.", "kind=\"ignored\"",
      read_gossip_ignored},
+    {RPC_COUNTER, "bft_messages_refused_total", "Consensus messages refused.",
+     "why=\"malformed\"", read_bft_malformed},
+    {RPC_COUNTER, "bft_messages_refused_total", "Consensus messages refused.",
+     "why=\"bad_signature\"", read_bft_bad_signatures},
+    {RPC_COUNTER, "peer_bad_frames_total", "Frames that did not decode.", NULL, read_bad_frames},
+    {RPC_COUNTER, "peer_bindings_refused_total", "Peer bindings that did not hold.", NULL,
+     read_bindings_refused},
+    {RPC_COUNTER, "blob_mismatches_total", "Blobs fetched with another hash.", NULL,
+     read_blob_mismatches},
+    {RPC_COUNTER, "blob_stray_answers_total", "Parts of blobs that nobody asked for.", NULL,
+     read_blob_stray_answers},
+    {RPC_COUNTER, "disk_trouble_total", "Writes to the store that failed.", NULL,
+     read_disk_trouble},
     {RPC_COUNTER, "chain_disconnects_total", "Connections to the chain lost.", NULL,
      read_chain_disconnects},
     {RPC_COUNTER, "chain_timeouts_total", "Calls to the chain without an answer.", NULL,
@@ -82,10 +104,37 @@ static const struct source sources[] = {
      read_chain_failed},
 };
 
+static void label(struct view *v, const char *why, struct rpc_metric *out)
+{
+    snprintf(v->labels, sizeof v->labels, "why=\"%s\"", why);
+    out->labels = v->labels;
+}
+
+/* The families with a row for each reason; a reason of 0 is none. */
+static bool by_reason(struct view *v, uint32_t index, struct rpc_metric *out)
+{
+    uint32_t why = index + 1;
+    if (why <= REJECT_NOT_REGISTERED) {
+        *out = (struct rpc_metric){RPC_COUNTER, "operations_refused_total",
+                                   "Operations refused before they were proposed.", NULL,
+                                   v->node->counters.refused[why]};
+        label(v, reject_name((enum reject)why), out);
+        return true;
+    }
+    why -= REJECT_NOT_REGISTERED;
+    if (why >= P2P_WHY_COUNT || v->host == NULL)
+        return false;
+    *out = (struct rpc_metric){RPC_COUNTER, "net_closed_total",
+                               "Connections ended or refused.", NULL,
+                               p2p_counters(host_p2p(v->host))->closed[why]};
+    label(v, p2p_why_text((enum p2p_why)why), out);
+    return true;
+}
+
 bool view_metric(void *ctx, uint32_t index, struct rpc_metric *out)
 {
     if (index >= COUNT_OF(sources))
-        return false;
+        return by_reason(ctx, index - (uint32_t)COUNT_OF(sources), out);
     const struct source *s = &sources[index];
     *out = (struct rpc_metric){s->kind, s->name, s->help, s->labels, s->read(ctx)};
     return true;

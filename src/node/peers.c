@@ -111,6 +111,7 @@ void peers_on_binding(struct node *n, struct peer *p, const struct signed_peer_b
                   e == ERR_OK ? "peer.bound" : "peer.binding_refused");
     trace_hotkey(t, "hotkey", &b->binding.hotkey);
     if (e != ERR_OK) {
+        n->counters.bindings_refused++;
         trace_word(t, "why", err_name(e));
         n->world.disconnect(n->world.net, &p->id, "binding_refused");
         return;
@@ -160,6 +161,7 @@ static void on_bft_frame(struct node *n, struct peer *p, struct span frame)
     struct net_frame f;
     enum err e = net_frame_decode(frame, &n->scratch, &f);
     if (e != ERR_OK) {
+        n->counters.bad_frames++;
         trace_word(trace_add(&n->trace, TRACE_WARN, "peer.bad_frame"), "why", err_name(e));
         n->world.disconnect(n->world.net, &p->id, "bad_frame");
         return;

@@ -11,6 +11,7 @@ struct view {
     struct node *node;
     struct host *host; /* NULL: no peers to tell about (the simulator) */
     uint64_t started_ms;
+    char labels[64]; /* of the metric that was told last */
     struct rpc_view rpc;
 };
 
