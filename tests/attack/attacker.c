@@ -1,0 +1,383 @@
+/* A peer that completes every handshake and then misbehaves in one way.
+ * usage: attacker PORT NETWORK WAY
+ * It tells what happens, a line an event, and ends with one of
+ *   closed WHY   the other end hung up (WHY is how it looked from here)
+ *   open         it was still welcome after a while
+ * "answer SIZE" is an answer to a request for a blob. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <uv.h>
+
+#include "bft_msg.h"
+#include "codec/hex.h"
+#include "net_msg.h"
+#include "os/net.h"
+#include "p2p/gossip_wire.h"
+#include "p2p/host.h"
+
+enum { PATIENCE_MS = 1500, FLOOD = 200, ROOM = 1 << 18 };
+
+struct attacker {
+    uv_loop_t loop;
+    uv_timer_t timer;
+    struct arena arena;
+    struct p2p *p;
+    struct net *net;
+    struct hash network;
+    char topic[64];
+    const char *way;
+    struct peer_id victim;
+    uint64_t up_ms; /* 0: not yet */
+    bool draining, misbehaved;
+    uint8_t memory[ROOM];
+};
+
+static uint64_t now_ms(struct attacker *a)
+{
+    uv_update_time(&a->loop);
+    return uv_now(&a->loop);
+}
+
+static bool is(const struct attacker *a, const char *way)
+{
+    return strcmp(a->way, way) == 0;
+}
+
+static void end(const char *what, const char *why)
+{
+    printf("%s %s\n", what, why);
+    fflush(stdout);
+    exit(0);
+}
+
+static void send_bytes(struct attacker *a, enum p2p_protocol protocol, struct span bytes)
+{
+    enum err e = p2p_send(a->p, &a->victim, protocol, bytes, now_ms(a));
+    if (e != ERR_OK)
+        end("failed", err_name(e));
+}
+
+/* --- below the frames */
+
+/* A stream of protocol that is open, and its slot. */
+static struct link *with_stream(struct attacker *a, enum protocol protocol, uint16_t *slot)
+{
+    struct link *l = host_find(a->p, &a->victim);
+    *slot = l == NULL ? YAMUX_NONE : l->out[protocol];
+    if (*slot == YAMUX_NONE)
+        end("failed", "no stream");
+    return l;
+}
+
+static void write_stream(struct attacker *a, enum protocol protocol, struct span bytes)
+{
+    uint16_t slot;
+    struct link *l = with_stream(a, protocol, &slot);
+    if (yamux_write(&l->conn.yamux, slot, bytes) != ERR_OK)
+        end("failed", "the stream is full");
+    link_touch(a->p, l);
+}
+
+/* Bytes inside the channel that no yamux of ours would send. */
+static void write_channel(struct attacker *a, struct span bytes)
+{
+    struct link *l = host_find(a->p, &a->victim);
+    if (l == NULL || rope_append(&l->conn.plain, &l->conn.budget, bytes) != ERR_OK)
+        end("failed", "the channel is full");
+    link_touch(a->p, l);
+}
+
+/* --- what is said on the protocols of ours */
+
+static void send_bft(struct attacker *a, const struct bft_message *m)
+{
+    uint8_t inner[4096];
+    struct net_frame f = {.tag = NET_FRAME_BFT,
+                          .bft = {bft_message_encode(m, (struct room){inner, sizeof inner})}};
+    send_bytes(a, P2P_BFT, net_frame_encode(&f, (struct room){a->memory, ROOM}));
+}
+
+static void send_votes(struct attacker *a, uint16_t signer, uint64_t view, uint64_t seq)
+{
+    struct bft_message m = {.tag = BFT_MESSAGE_VOTE};
+    m.vote.signer = signer;
+    m.vote.statement =
+        (struct bft_statement){.type = BFT_TYPE_PREPARE, .epoch = 0, .view = view, .seq = seq};
+    memset(m.vote.signature.bytes, 7, sizeof m.vote.signature.bytes);
+    for (uint64_t i = 0; i < FLOOD; i++) {
+        m.vote.statement.epoch = i % 32; /* One of them is the epoch of the day. */
+        m.vote.statement.digest.bytes[0] = (uint8_t)i;
+        send_bft(a, &m);
+    }
+}
+
+/* Proposals as if from each member, for many slots. */
+static void send_proposals(struct attacker *a)
+{
+    struct bft_message m = {.tag = BFT_MESSAGE_PROPOSE};
+    memset(m.propose.signature.bytes, 9, sizeof m.propose.signature.bytes);
+    m.propose.payload = SPAN_LITERAL("nothing that decodes");
+    for (uint16_t i = 0; i < FLOOD; i++) {
+        m.propose.epoch = i % 32;
+        m.propose.signer = i % 4;
+        m.propose.seq = i;
+        send_bft(a, &m);
+    }
+}
+
+static void send_binding(struct attacker *a)
+{
+    struct signed_peer_binding b = {0};
+    struct peer_id self = *p2p_self(a->p);
+    b.binding.network = a->network;
+    if (is(a, "binding-network"))
+        b.binding.network.bytes[0] ^= 1;
+    b.binding.peer = span_of(is(a, "binding-peer") ? a->victim.bytes : self.bytes, self.len);
+    memset(b.binding.hotkey.bytes, 3, sizeof b.binding.hotkey.bytes);
+    b.binding.last_epoch = UINT64_MAX;
+    memset(b.signature.bytes, 5, sizeof b.signature.bytes);
+    struct net_frame f = {.tag = NET_FRAME_BINDING, .binding = b};
+    send_bytes(a, P2P_BFT, net_frame_encode(&f, (struct room){a->memory, ROOM}));
+}
+
+static void send_blob_frames(struct attacker *a)
+{
+    struct blob_frame f = {.tag = BLOB_FRAME_REQUEST,
+                           .request = {.token = 1, .offset = UINT32_MAX, .length = UINT32_MAX}};
+    uint32_t count = FLOOD;
+    memset(f.request.blob.bytes, 0xab, HASH_SIZE);
+    if (is(a, "blob-stray")) {
+        static const uint8_t bytes[1024];
+        f = (struct blob_frame){
+            .tag = BLOB_FRAME_ANSWER,
+            .answer = {.token = 1, .size = UINT32_MAX, .bytes = span_of(bytes, sizeof bytes)}};
+    }
+    for (uint32_t i = 0; i < count; i++)
+        send_bytes(a, P2P_BLOB, blob_frame_encode(&f, (struct room){a->memory, ROOM}));
+}
+
+/* --- gossip */
+
+/* A message of our own with a signature that is not ours. */
+static void send_unsigned(struct attacker *a)
+{
+    uint8_t from[GOSSIP_FROM_SIZE], seqno[GOSSIP_SEQNO_SIZE] = {1}, signature[64] = {1};
+    uint8_t message[512], rpc[600], head[4];
+    struct gossip_message m = {.data = SPAN_LITERAL("forged"), .has_data = true};
+    gossip_wire_from(a->p->key.bytes, from);
+    m.from = span_of(from, sizeof from);
+    m.seqno = span_of(seqno, sizeof seqno);
+    m.topic = span_of(a->topic, strlen(a->topic));
+    struct wr w = wr_init((struct room){message, sizeof message});
+    gossip_wire_put_signed(&w, &m);
+    gossip_wire_put_signature(&w, span_of(signature, sizeof signature));
+    struct span whole = wr_done(&w);
+    whole = span_of(whole.ptr + GOSSIP_SIGN_PREFIX_SIZE, whole.len - GOSSIP_SIGN_PREFIX_SIZE);
+    w = wr_init((struct room){rpc, sizeof rpc});
+    gossip_wire_put_publish(&w, whole);
+    struct span bytes = wr_done(&w);
+    head[0] = (uint8_t)(0x80 | (bytes.len & 0x7f));
+    head[1] = (uint8_t)(bytes.len >> 7);
+    write_stream(a, PROTOCOL_MESHSUB_11, span_of(head, 2));
+    write_stream(a, PROTOCOL_MESHSUB_11, bytes);
+}
+
+/* Signed as it should be, and no operation. */
+static void publish_garbage(struct attacker *a)
+{
+    for (uint32_t i = 0; i < FLOOD; i++)
+        (void)p2p_publish(a->p, a->topic, SPAN_LITERAL("no operation at all"), now_ms(a));
+}
+
+/* --- the attack */
+
+static void misbehave(struct attacker *a)
+{
+    static const uint8_t huge_length[] = {1, 0, 0x10, 0}; /* P2P_FRAME_MAX + 1 */
+    static const uint8_t huge_uvarint[] = {0xff, 0xff, 0xff, 0x7f};
+    static const uint8_t huge_yamux[] = {0, 0, 0, 1, 0, 0, 0, 1, 0x7f, 0xff, 0xff, 0xff};
+    static const uint8_t no_yamux[] = {9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9};
+    struct span garbage = SPAN_LITERAL("\377 this frame is not one of ours");
+    if (is(a, "frame-oversize") || is(a, "frame-truncated")) {
+        struct bft_message m = {.tag = BFT_MESSAGE_FETCH};
+        send_bft(a, &m); /* Opens the stream. */
+        if (is(a, "frame-oversize"))
+            write_stream(a, PROTOCOL_BFT, span_of(huge_length, sizeof huge_length));
+        else
+            write_stream(a, PROTOCOL_BFT, SPAN_LITERAL("\377\0\0\0half"));
+    } else if (is(a, "frame-garbage")) {
+        send_bytes(a, P2P_BFT, garbage);
+    } else if (is(a, "blob-garbage")) {
+        send_bytes(a, P2P_BLOB, garbage);
+    } else if (is(a, "rpc-oversize")) {
+        write_stream(a, PROTOCOL_MESHSUB_11, span_of(huge_uvarint, sizeof huge_uvarint));
+    } else if (is(a, "yamux-oversize")) {
+        write_channel(a, span_of(huge_yamux, sizeof huge_yamux));
+    } else if (is(a, "yamux-garbage")) {
+        write_channel(a, span_of(no_yamux, sizeof no_yamux));
+    } else if (is(a, "bft-garbage")) {
+        struct net_frame f = {.tag = NET_FRAME_BFT, .bft = {garbage}};
+        send_bytes(a, P2P_BFT, net_frame_encode(&f, (struct room){a->memory, ROOM}));
+    } else if (is(a, "bft-signature")) {
+        send_votes(a, 0, 0, 1);
+        send_proposals(a);
+    } else if (is(a, "bft-foreign")) {
+        send_votes(a, UINT16_MAX, 0, 1);
+    } else if (is(a, "bft-future")) {
+        send_votes(a, 1, UINT64_MAX, UINT64_MAX);
+    } else if (strncmp(a->way, "binding-", 8) == 0) {
+        send_binding(a);
+    } else if (is(a, "blob-unknown") || is(a, "blob-stray")) {
+        send_blob_frames(a);
+    } else if (is(a, "gossip-signature")) {
+        send_unsigned(a);
+    } else if (is(a, "gossip-garbage")) {
+        publish_garbage(a);
+    } else if (!is(a, "idle")) {
+        end("failed", "no such way");
+    }
+}
+
+static void on_frame(const struct p2p_out *o)
+{
+    static uint8_t work[ROOM + 4096];
+    struct arena arena;
+    struct blob_frame f;
+    arena_init(&arena, (struct room){work, sizeof work});
+    if (o->protocol == P2P_BLOB && blob_frame_decode(o->bytes, &arena, &f) == ERR_OK &&
+        f.tag == BLOB_FRAME_ANSWER)
+        printf("answer %u\n", f.answer.size);
+}
+
+static void perform(struct attacker *a, const struct p2p_out *o)
+{
+    switch (o->kind) {
+    case P2P_OUT_DIAL:
+        net_dial(a->net, o->conn, &o->endpoint);
+        break;
+    case P2P_OUT_WRITE:
+        net_write(a->net, o->conn, o->bytes);
+        break;
+    case P2P_OUT_CLOSE:
+        end("closed", o->why);
+        break;
+    case P2P_OUT_PEER_UP:
+        a->victim = o->peer;
+        a->up_ms = now_ms(a);
+        printf("up\n");
+        break;
+    case P2P_OUT_PEER_DOWN:
+        break; /* P2P_OUT_CLOSE follows. */
+    case P2P_OUT_FRAME:
+        on_frame(o);
+        break;
+    case P2P_OUT_GOSSIP:
+        p2p_validate(a->p, o->message, P2P_IGNORE, now_ms(a));
+        break;
+    }
+}
+
+static void drain(struct attacker *a)
+{
+    struct p2p_out o;
+    if (a->draining)
+        return;
+    a->draining = true;
+    while (p2p_poll(a->p, &o))
+        perform(a, &o);
+    a->draining = false;
+}
+
+/* Streams of the other end's asking are there a moment after it is up. */
+static void on_timer(uv_timer_t *timer)
+{
+    enum { SETTLE_MS = 150 };
+    struct attacker *a = timer->data;
+    uint64_t now = now_ms(a);
+    p2p_on_time(a->p, now);
+    drain(a);
+    if (a->up_ms == 0 || now < a->up_ms + SETTLE_MS)
+        return;
+    if (!a->misbehaved)
+        misbehave(a);
+    a->misbehaved = true;
+    drain(a);
+    if (now > a->up_ms + SETTLE_MS + PATIENCE_MS)
+        end("open", "");
+}
+
+static void on_accepted(void *ctx, uint32_t conn, const struct p2p_endpoint *from)
+{
+    struct attacker *a = ctx;
+    (void)from;
+    net_hang_up(a->net, conn);
+}
+
+static void on_dialed(void *ctx, uint32_t conn, bool ok)
+{
+    struct attacker *a = ctx;
+    p2p_on_dialed(a->p, conn, ok, now_ms(a));
+    drain(a);
+}
+
+static void on_data(void *ctx, uint32_t conn, struct span bytes)
+{
+    struct attacker *a = ctx;
+    p2p_on_data(a->p, conn, bytes, now_ms(a));
+    drain(a);
+}
+
+static void on_written(void *ctx, uint32_t conn, size_t bytes)
+{
+    struct attacker *a = ctx;
+    p2p_on_written(a->p, conn, bytes, now_ms(a));
+    drain(a);
+}
+
+static void on_closed(void *ctx, uint32_t conn)
+{
+    struct attacker *a = ctx;
+    p2p_on_closed(a->p, conn, now_ms(a));
+    drain(a);
+}
+
+static enum err start(struct attacker *a, uint16_t port)
+{
+    struct p2p_config c = {.agent = "attacker", .seqno_start = 1};
+    struct net_callbacks callbacks = {a, on_accepted, on_dialed, on_data, on_written, on_closed};
+    struct p2p_endpoint to = {.family = 4, .address = {127, 0, 0, 1}, .port = port};
+    p2p_limits_default(&c.limits);
+    if (uv_random(NULL, NULL, c.identity_seed, sizeof c.identity_seed, 0, NULL) != 0 ||
+        uv_random(NULL, NULL, c.entropy, sizeof c.entropy, 0, NULL) != 0)
+        return ERR_IO;
+    enum err e = arena_open(&a->arena, p2p_arena_size(&c));
+    if (e == ERR_OK)
+        e = p2p_init(&a->p, &a->arena, &c, now_ms(a));
+    if (e == ERR_OK)
+        e = net_open(&a->net, &a->loop, c.limits.connections, &callbacks);
+    if (e == ERR_OK)
+        e = p2p_subscribe(a->p, a->topic);
+    if (e == ERR_OK)
+        e = p2p_bootstrap(a->p, &to);
+    return e;
+}
+
+int main(int argc, char **argv)
+{
+    static struct attacker a;
+    struct room network = {a.network.bytes, HASH_SIZE};
+    if (argc != 4 || hex_decode(span_of(argv[2], strlen(argv[2])), network) != ERR_OK) {
+        fprintf(stderr, "usage: attacker PORT NETWORK WAY\n");
+        return 2;
+    }
+    a.way = argv[3];
+    snprintf(a.topic, sizeof a.topic, "/platform/%.16s/ops/1", argv[2]);
+    a.timer.data = &a;
+    if (uv_loop_init(&a.loop) != 0 || uv_timer_init(&a.loop, &a.timer) != 0 ||
+        start(&a, (uint16_t)strtoul(argv[1], NULL, 10)) != ERR_OK)
+        return 1;
+    drain(&a);
+    uv_timer_start(&a.timer, on_timer, 20, 20);
+    uv_run(&a.loop, UV_RUN_DEFAULT);
+    return 1;
+}
