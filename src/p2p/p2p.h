@@ -181,7 +181,8 @@ enum p2p_out_kind {
     P2P_OUT_PEER_UP,   /* identified: addresses are known, protocols too */
     P2P_OUT_PEER_DOWN, /* the last connection of peer is gone; why */
     P2P_OUT_FRAME,     /* bytes from peer on protocol; borrowed until the next call */
-    P2P_OUT_GOSSIP,    /* bytes from author on topic, relayed by peer; answer with p2p_validate */
+    P2P_OUT_GOSSIP,    /* bytes from author on topic, relayed by peer (empty when it has left
+                        * meanwhile); answer with p2p_validate */
 };
 
 struct p2p_out {

@@ -174,6 +174,28 @@ static void test_rejected_gossip_stops_here(void **state)
     close_net(n);
 }
 
+/* The first few end the connection; the rest of the same bytes has nobody to
+ * be blamed for it. */
+static void test_many_bad_messages_at_once(void **state)
+{
+    (void)state;
+    enum { MESSAGES = 64 };
+    struct net *n = open_net(2);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(p2p_subscribe(n->hosts[i].p, "t"), ERR_OK);
+    n->hosts[1].verdict = P2P_REJECT;
+    n->hosts[0].refuses = true;
+    net_connect(n, 0, 1);
+    net_pass(n, 3000);
+    for (int i = 0; i < MESSAGES; i++)
+        assert_int_equal(p2p_publish(n->hosts[0].p, "t", SPAN_LITERAL("bad"), n->now_ms), ERR_OK);
+    net_run(n);
+    assert_string_equal(n->hosts[1].why, "gossip_invalid_messages");
+    assert_int_equal(n->hosts[1].from.len, id_of(n, 0)->len);
+    assert_true(n->hosts[1].gossips > 16);
+    close_net(n);
+}
+
 /* Everyone knows host 0 only; in the end everyone knows everyone. */
 static void test_peers_are_learnt_from_peers(void **state)
 {
@@ -349,6 +371,7 @@ int main(void)
         cmocka_unit_test(test_same_seed_same_bytes),
         cmocka_unit_test(test_gossip_reaches_all_once),
         cmocka_unit_test(test_rejected_gossip_stops_here),
+        cmocka_unit_test(test_many_bad_messages_at_once),
         cmocka_unit_test(test_peers_are_learnt_from_peers),
         cmocka_unit_test(test_crossing_dials_leave_one_connection),
         cmocka_unit_test(test_bootstrap_is_redialled_for_ever),

@@ -24,28 +24,34 @@ static bool poll_event(struct p2p *p, struct p2p_out *out)
     return true;
 }
 
+static void tell_message(const struct p2p *p, const struct gossip_out *g, struct p2p_out *out)
+{
+    *out = (struct p2p_out){.kind = P2P_OUT_GOSSIP,
+                            .author = g->author,
+                            .topic = g->topic,
+                            .message = g->message,
+                            .bytes = g->bytes};
+    if (g->peer == MAP_NONE)
+        return; /* It was ended, for a message before this one perhaps. */
+    out->conn = p->links[g->peer].number;
+    out->peer = p->links[g->peer].conn.peer;
+}
+
 /* What gossip wants: RPCs go into streams, messages to the user. */
 static bool poll_gossip(struct p2p *p, struct p2p_out *out)
 {
     struct gossip_out g;
     while (gossip_poll(p->gossip, &g)) {
-        struct link *l = &p->links[g.peer];
         switch (g.kind) {
         case GOSSIP_OUT_RPC:
-            streams_rpc(l, g.bytes);
-            link_touch(p, l);
+            streams_rpc(&p->links[g.peer], g.bytes);
+            link_touch(p, &p->links[g.peer]);
             break;
         case GOSSIP_OUT_DISCONNECT:
-            link_close(p, l, P2P_WHY_BAD_GOSSIP, g.why);
+            link_close(p, &p->links[g.peer], P2P_WHY_BAD_GOSSIP, g.why);
             break;
         case GOSSIP_OUT_MESSAGE:
-            *out = (struct p2p_out){.kind = P2P_OUT_GOSSIP,
-                                    .conn = l->number,
-                                    .peer = l->conn.peer,
-                                    .author = g.author,
-                                    .topic = g.topic,
-                                    .message = g.message,
-                                    .bytes = g.bytes};
+            tell_message(p, &g, out);
             return true;
         }
     }
