@@ -42,6 +42,7 @@ struct peer {
     uint32_t member;           /* in the current set, or BFT_ALL */
     uint64_t served_ms;        /* when we last sent it decided slots */
     uint64_t heard_ms;
+    uint32_t strikes;          /* consensus messages that did not hold, in this epoch */
 };
 
 /* Why something is being signed, and what happens with the signature. */
@@ -114,6 +115,7 @@ struct node_counters {
     uint64_t refused[REJECT_NOT_REGISTERED + 1]; /* operations, by enum reject */
     uint64_t bad_frames;         /* neither a binding, consensus nor a blob's */
     uint64_t bindings_refused;
+    uint64_t strangers_refused;  /* ended for consensus messages that did not hold */
     uint64_t blob_mismatches;    /* fetched whole, and not what was asked for */
     uint64_t blob_stray_answers; /* to no question of ours, or too late */
 };

@@ -42,6 +42,7 @@ READ(bft_malformed, info.malformed)
 READ(bft_bad_signatures, info.bad_signatures)
 READ(bad_frames, v->node->counters.bad_frames)
 READ(bindings_refused, v->node->counters.bindings_refused)
+READ(strangers_refused, v->node->counters.strangers_refused)
 READ(blob_mismatches, v->node->counters.blob_mismatches)
 READ(blob_stray_answers, v->node->counters.blob_stray_answers)
 READ(disk_trouble, v->node->disk_trouble)
@@ -84,6 +85,8 @@ static const struct source sources[] = {
     {RPC_COUNTER, "peer_bad_frames_total", "Frames that did not decode.", NULL, read_bad_frames},
     {RPC_COUNTER, "peer_bindings_refused_total", "Peer bindings that did not hold.", NULL,
      read_bindings_refused},
+    {RPC_COUNTER, "peer_strangers_refused_total", "Strangers ended for consensus messages.", NULL,
+     read_strangers_refused},
     {RPC_COUNTER, "blob_mismatches_total", "Blobs fetched with another hash.", NULL,
      read_blob_mismatches},
     {RPC_COUNTER, "blob_stray_answers_total", "Parts of blobs that nobody asked for.", NULL,

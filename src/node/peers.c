@@ -3,7 +3,7 @@
 #include "crypto/hash.h"
 
 /* A binding is renewed when fewer epochs than this are left of it. */
-enum { BINDING_EPOCHS = 64, BINDING_RENEW_EPOCHS = 16 };
+enum { BINDING_EPOCHS = 64, BINDING_RENEW_EPOCHS = 16, STRANGER_STRIKES_MAX = 16 };
 
 struct peer *peers_find(struct node *n, const struct peer_id *id)
 {
@@ -131,6 +131,7 @@ void peers_new_set(struct node *n)
 {
     for (uint32_t i = 0; i < PEERS_MAX; i++) {
         struct peer *p = &n->peers[i];
+        p->strikes = 0;
         if (p->used && p->bound)
             p->member = bft_member(bft_current_set(n->bft), &p->hotkey);
     }
@@ -156,6 +157,29 @@ bool peers_send_member(struct node *n, uint32_t member, struct span frame)
     return sent;
 }
 
+static uint64_t bft_complaints(const struct node *n)
+{
+    struct bft_view_info info;
+    bft_info(n->bft, &info);
+    return info.malformed + info.bad_signatures;
+}
+
+/* The core stops listening to a member that lies (R20); a stranger, who costs as
+ * much and has no business here, is sent away. */
+static void on_bft_message(struct node *n, struct peer *p, struct span message)
+{
+    struct bft_event ev = {.kind = BFT_EV_MESSAGE, .bytes = message, .from = p->member};
+    uint64_t before = bft_complaints(n);
+    n->replying_to = p;
+    consensus_step(n, &ev);
+    n->replying_to = NULL;
+    if (p->member != BFT_ALL || bft_complaints(n) == before || ++p->strikes < STRANGER_STRIKES_MAX)
+        return;
+    n->counters.strangers_refused++;
+    trace_add(&n->trace, TRACE_WARN, "peer.bad_consensus");
+    n->world.disconnect(n->world.net, &p->id, "bad_consensus");
+}
+
 static void on_bft_frame(struct node *n, struct peer *p, struct span frame)
 {
     struct net_frame f;
@@ -173,10 +197,7 @@ static void on_bft_frame(struct node *n, struct peer *p, struct span frame)
     case NET_FRAME_BFT:
         if (!n->started)
             return;
-        struct bft_event ev = {.kind = BFT_EV_MESSAGE, .bytes = f.bft.message, .from = p->member};
-        n->replying_to = p;
-        consensus_step(n, &ev);
-        n->replying_to = NULL;
+        on_bft_message(n, p, f.bft.message);
         return;
     }
 }

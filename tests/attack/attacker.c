@@ -1,5 +1,5 @@
 /* A peer that completes every handshake and then misbehaves in one way.
- * usage: attacker PORT NETWORK WAY
+ * usage: attacker PORT NETWORK WAY [EPOCH HEIGHT]    where the network stands
  * It tells what happens, a line an event, and ends with one of
  *   closed WHY   the other end hung up (WHY is how it looked from here)
  *   open         it was still welcome after a while
@@ -24,6 +24,7 @@ struct attacker {
     struct p2p *p;
     struct net *net;
     struct hash network;
+    uint64_t epoch, height;
     char topic[64];
     const char *way;
     struct peer_id victim;
@@ -102,10 +103,11 @@ static void send_votes(struct attacker *a, uint16_t signer, uint64_t view, uint6
     struct bft_message m = {.tag = BFT_MESSAGE_VOTE};
     m.vote.signer = signer;
     m.vote.statement =
-        (struct bft_statement){.type = BFT_TYPE_PREPARE, .epoch = 0, .view = view, .seq = seq};
+        (struct bft_statement){.type = BFT_TYPE_PREPARE, .view = view, .seq = seq};
     memset(m.vote.signature.bytes, 7, sizeof m.vote.signature.bytes);
     for (uint64_t i = 0; i < FLOOD; i++) {
-        m.vote.statement.epoch = i % 32; /* One of them is the epoch of the day. */
+        m.vote.statement.epoch = a->epoch + i % 2;
+        m.vote.statement.seq = seq == UINT64_MAX ? seq : seq + i / 2 % 16;
         m.vote.statement.digest.bytes[0] = (uint8_t)i;
         send_bft(a, &m);
     }
@@ -118,9 +120,9 @@ static void send_proposals(struct attacker *a)
     memset(m.propose.signature.bytes, 9, sizeof m.propose.signature.bytes);
     m.propose.payload = SPAN_LITERAL("nothing that decodes");
     for (uint16_t i = 0; i < FLOOD; i++) {
-        m.propose.epoch = i % 32;
-        m.propose.signer = i % 4;
-        m.propose.seq = i;
+        m.propose.epoch = a->epoch + i % 2;
+        m.propose.signer = i / 2 % 4;
+        m.propose.seq = a->height + 1 + i / 8;
         send_bft(a, &m);
     }
 }
@@ -219,10 +221,10 @@ static void misbehave(struct attacker *a)
         struct net_frame f = {.tag = NET_FRAME_BFT, .bft = {garbage}};
         send_bytes(a, P2P_BFT, net_frame_encode(&f, (struct room){a->memory, ROOM}));
     } else if (is(a, "bft-signature")) {
-        send_votes(a, 0, 0, 1);
+        send_votes(a, 0, 0, a->height + 1);
         send_proposals(a);
     } else if (is(a, "bft-foreign")) {
-        send_votes(a, UINT16_MAX, 0, 1);
+        send_votes(a, UINT16_MAX, 0, a->height + 1);
     } else if (is(a, "bft-future")) {
         send_votes(a, 1, UINT64_MAX, UINT64_MAX);
     } else if (strncmp(a->way, "binding-", 8) == 0) {
@@ -366,11 +368,13 @@ int main(int argc, char **argv)
 {
     static struct attacker a;
     struct room network = {a.network.bytes, HASH_SIZE};
-    if (argc != 4 || hex_decode(span_of(argv[2], strlen(argv[2])), network) != ERR_OK) {
-        fprintf(stderr, "usage: attacker PORT NETWORK WAY\n");
+    if ((argc != 4 && argc != 6) || hex_decode(span_of(argv[2], strlen(argv[2])), network) != ERR_OK) {
+        fprintf(stderr, "usage: attacker PORT NETWORK WAY [EPOCH HEIGHT]\n");
         return 2;
     }
     a.way = argv[3];
+    a.epoch = argc == 6 ? strtoull(argv[4], NULL, 10) : 0;
+    a.height = argc == 6 ? strtoull(argv[5], NULL, 10) : 0;
     snprintf(a.topic, sizeof a.topic, "/platform/%.16s/ops/1", argv[2]);
     a.timer.data = &a;
     if (uv_loop_init(&a.loop) != 0 || uv_timer_init(&a.loop, &a.timer) != 0 ||
