@@ -3,7 +3,9 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "sim.h"
 
@@ -49,10 +51,15 @@ static const struct option options[] = {{"seeds", required_argument, NULL, OPT_S
                                         {"help", no_argument, NULL, OPT_HELP},
                                         {0}};
 
+enum { JOBS = 2 };
+
 struct plan {
     uint64_t first, count;
     struct sim_config config;
     bool one;
+    uint64_t started;
+    int from[JOBS];
+    pid_t pids[JOBS];
 };
 
 static int read_options(int argc, char **argv, struct plan *p)
@@ -105,6 +112,56 @@ static void print_one(const struct sim_config *c, const struct sim_result *r)
     fflush(stdout);
 }
 
+/* A seed in a process of its own, so that one that dies is told like any other and the rest run. */
+static bool start_seed(const struct sim_config *c, int *from, pid_t *pid)
+{
+    int ends[2];
+    if (pipe(ends) != 0)
+        return false;
+    *pid = fork();
+    if (*pid == 0) {
+        struct sim_result r;
+        sim_run(c, &r);
+        exit(write(ends[1], &r, sizeof r) == sizeof r ? 0 : 1);
+    }
+    close(ends[1]);
+    *from = ends[0];
+    return *pid > 0;
+}
+
+static void finish_seed(int from, pid_t pid, struct sim_result *r)
+{
+    int status = 0;
+    bool whole = read(from, r, sizeof *r) == sizeof *r;
+    close(from);
+    waitpid(pid, &status, 0);
+    if (!whole)
+        *r = (struct sim_result){0};
+    if (whole && status == 0)
+        return;
+    r->ok = false;
+    snprintf(r->violation, sizeof r->violation, "the simulator ended by %s %d, see above",
+             WIFSIGNALED(status) ? "signal" : "exit code",
+             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+/* Two seeds at a time; results in the order of the seeds. */
+static bool run_seed(struct plan *p, uint64_t i, struct sim_result *r)
+{
+    if (p->count == 1) {
+        sim_run(&p->config, r);
+        return true;
+    }
+    for (; p->started < p->count && p->started < i + JOBS; p->started++) {
+        struct sim_config c = p->config;
+        c.seed = p->first + p->started;
+        if (!start_seed(&c, &p->from[p->started % JOBS], &p->pids[p->started % JOBS]))
+            return false;
+    }
+    finish_seed(p->from[i % JOBS], p->pids[i % JOBS], r);
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     struct plan p;
@@ -118,7 +175,8 @@ int main(int argc, char **argv)
     for (uint64_t i = 0; i < p.count; i++) {
         struct sim_result r;
         p.config.seed = p.first + i;
-        sim_run(&p.config, &r);
+        if (!run_seed(&p, i, &r))
+            return 1;
         failed += !r.ok;
         events += r.events;
         virtual_ms += r.virtual_ms;

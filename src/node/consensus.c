@@ -323,6 +323,7 @@ void consensus_step(struct node *n, const struct bft_event *ev)
         n->follow_up_count--;
         step(n, &next);
     }
+    n->follow_up_first = 0; /* The far end of the queue stays untouched memory. */
 }
 
 void node_follow_up(struct node *n, const struct bft_event *ev)

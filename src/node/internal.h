@@ -26,7 +26,7 @@
 
 enum {
     PEERS_MAX = 512,
-    FOLLOW_UPS_MAX = 64,
+    FOLLOW_UPS_MAX = 2 * BFT_EFFECTS_MAX, /* each effect of a step leads to one at most */
     SIGN_WAITS_MAX = 512,
     FETCHES_MAX = 64,
     RECENT_SLOTS_MAX = 64,     /* decided since the last durable checkpoint */
