@@ -274,7 +274,7 @@ static int status(struct command *c)
 
 static int logs(struct command *c)
 {
-    static char paths[DEVNET_NODES_MAX + 1][PATH_SIZE];
+    char paths[DEVNET_NODES_MAX + 1][PATH_SIZE];
     char *argv[DEVNET_NODES_MAX + 6] = {"tail", "-n", "20"};
     size_t count = 3;
     char name[32];
