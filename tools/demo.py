@@ -140,7 +140,7 @@ class Demo:
 
     def bundle(self, submission, path):
         try:
-            self.net.platform("audit", "bundle", "--score", submission, "--out", path, "--rpc", self.net.nodes[0])
+            self.net.platform("audit", "bundle", "--submission", submission, "--out", path, "--rpc", self.net.nodes[0])
         except Failure as e:
             return False, e
         return os.path.exists(path), "no file"
