@@ -52,8 +52,9 @@ static bool closing_ops_pending(struct node *n, uint64_t seq, bool last)
     }
     if (signing_is_under_way(n, SIGN_OP, &subject))
         return true;
-    if (n->own_op_count != 0 && hash_equal(&n->own_subject, &subject))
-        return false; /* Signed: it goes into this batch. */
+    bool same = hash_equal(&n->own_subject, &subject);
+    if (same && (n->own_op_count != 0 || n->own_seq > ledger_slot(n->ledger)))
+        return false; /* Signed: it goes into this batch, or it is in one under way. */
     n->own_subject = subject;
     return gossip_want_op(n, &body, &subject, true) == ERR_OK;
 }
@@ -133,6 +134,7 @@ void consensus_try_propose(struct node *n)
     p->used = false;
     bytes_drop(&n->batch);
     n->batch = bytes_keep(build_batch(n, ev.seq));
+    n->own_seq = n->own_op_count != 0 ? ev.seq : n->own_seq;
     for (uint32_t i = 0; i < n->own_op_count; i++)
         bytes_drop(&n->own_ops[i]);
     n->own_op_count = 0;
@@ -296,6 +298,7 @@ static void watch_view(struct node *n)
     n->seen_view = info.view;
     n->seen_epoch = info.epoch;
     mempool_release(&n->mempool);
+    n->own_seq = 0;
     n->proposal.used = false;
     n->pending_changed = true;
 }

@@ -185,6 +185,7 @@ struct node {
     struct span own_ops[8];       /* malloc'd: signed, for our next batch */
     uint32_t own_op_count;
     struct hash own_subject;      /* what the last of them is about */
+    uint64_t own_seq;             /* the slot that they were last proposed in */
 
     struct pending_check {
         bool used;
