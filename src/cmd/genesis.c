@@ -188,6 +188,17 @@ static enum err open_all(struct reading *r)
     return e;
 }
 
+/* The loop runs on until the connection and the timer are gone. */
+static void close_all(struct reading *r)
+{
+    ws_close(r->ws);
+    uv_close((uv_handle_t *)&r->timer, NULL);
+    uv_run(&r->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&r->loop);
+    arena_close(&r->memory);
+    settings_free(&r->settings);
+}
+
 int cmd_genesis(int argc, char **argv)
 {
     struct reading r = {0};
@@ -198,7 +209,9 @@ int cmd_genesis(int argc, char **argv)
     r.deadline_ms = os_now_ms() + 1000 * settings_number(&r.settings, "wait_s");
     enum err e = open_all(&r);
     if (e != ERR_OK)
-        return cmd_complain(EXIT_FAILED, "cannot set up the connection", NULL, err_text(e), NULL);
-    uv_run(&r.loop, UV_RUN_DEFAULT);
+        r.code = cmd_complain(EXIT_FAILED, "cannot set up the connection", NULL, err_text(e), NULL);
+    else
+        uv_run(&r.loop, UV_RUN_DEFAULT);
+    close_all(&r);
     return r.code;
 }
