@@ -359,10 +359,14 @@ static uint64_t cpu_of(pid_t pid)
     if (f != NULL)
         fclose(f);
     line[len] = '\0';
-    unsigned long long user = 0, system = 0;
-    const char *at = strrchr(line, ')');
-    if (at != NULL)
-        sscanf(at + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system);
+    uint64_t user = 0, system = 0;
+    char *at = strrchr(line, ')');
+    for (int field = 2; at != NULL && field < 14; field++) /* proc(5): 14 is utime */
+        at = strchr(at + 1, ' ');
+    if (at != NULL) {
+        user = strtoull(at, &at, 10);
+        system = strtoull(at, NULL, 10);
+    }
     return (user + system) * 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
 }
 
@@ -372,14 +376,15 @@ uint64_t network_cpu_us(const struct network *n)
     for (uint32_t i = 0; i < NETWORK_NODES; i++) {
         if (n->nodes[i] <= 0)
             continue;
-        char path[64];
-        int child;
+        char path[64], list[512], *at = list;
         sum += cpu_of(n->nodes[i]);
         snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)n->nodes[i],
                  (int)n->nodes[i]);
         FILE *f = fopen(path, "r");
-        while (f != NULL && fscanf(f, "%d", &child) == 1)
-            sum += cpu_of(child);
+        size_t len = f != NULL ? fread(list, 1, sizeof list - 1, f) : 0;
+        list[len] = '\0';
+        for (long child = strtol(at, &at, 10); child > 0; child = strtol(at, &at, 10))
+            sum += cpu_of((pid_t)child);
         if (f != NULL)
             fclose(f);
     }
@@ -393,7 +398,8 @@ uint64_t network_rss_kib(const struct network *n, uint32_t node)
     snprintf(path, sizeof path, "/proc/%d/status", (int)n->nodes[node]);
     FILE *f = fopen(path, "r");
     while (f != NULL && fgets(line, sizeof line, f) != NULL)
-        sscanf(line, "VmRSS: %llu", &kib);
+        if (strncmp(line, "VmRSS:", 6) == 0)
+            kib = strtoull(line + 6, NULL, 10);
     if (f != NULL)
         fclose(f);
     return kib;

@@ -1,7 +1,8 @@
-#include "node/internal.h"
 #include "node/view.h"
 
 #include <stdio.h>
+
+#include "node/internal.h"
 
 struct source {
     enum rpc_metric_kind kind;

@@ -158,8 +158,8 @@ void gossip_validate(struct gossip *g, uint64_t message, enum p2p_verdict v, uin
 
 enum gossip_out_kind {
     GOSSIP_OUT_RPC,        /* bytes, with their length prefix, to peer */
-    GOSSIP_OUT_MESSAGE,    /* data of author on topic, relayed by peer (MAP_NONE: it has left); answer by
-                            * gossip_validate */
+    GOSSIP_OUT_MESSAGE,    /* data of author on topic, relayed by peer (MAP_NONE: it has
+                            * left); answer by gossip_validate */
     GOSSIP_OUT_DISCONNECT, /* end the connection to peer; why */
 };
 

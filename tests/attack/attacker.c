@@ -368,7 +368,8 @@ int main(int argc, char **argv)
 {
     static struct attacker a;
     struct room network = {a.network.bytes, HASH_SIZE};
-    if ((argc != 4 && argc != 6) || hex_decode(span_of(argv[2], strlen(argv[2])), network) != ERR_OK) {
+    if ((argc != 4 && argc != 6) ||
+        hex_decode(span_of(argv[2], strlen(argv[2])), network) != ERR_OK) {
         fprintf(stderr, "usage: attacker PORT NETWORK WAY [EPOCH HEIGHT]\n");
         return 2;
     }
