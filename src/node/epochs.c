@@ -3,6 +3,7 @@
 #include "codec/wr.h"
 #include "crypto/hash.h"
 #include "epoch/epoch.h"
+#include "node/log.h"
 
 enum {
     READ_AGAIN_MS = 2000,
@@ -199,10 +200,17 @@ void epochs_on_weights(struct node *n, uint64_t epoch)
     n->epochs.weights_ms = 0;
 }
 
+/* The candidate is the one that the seal was checked against; by the time that
+ * the chain takes the anchor there is a later one. */
 void epochs_on_seal(struct node *n, uint64_t epoch)
 {
-    n->epochs.anchor_wanted = epoch + 1;
-    n->epochs.anchor_ms = 0;
+    struct epochs *e = &n->epochs;
+    struct state_candidate c;
+    bool there = ledger_candidate(n->ledger, &n->scratch, &c);
+    assert(there);
+    e->sealed = (struct sealed_log){c.cutoff, c.log_size, c.log_root};
+    e->anchor_wanted = epoch + 1;
+    e->anchor_ms = 0;
 }
 
 static void submit_weights(struct node *n)
@@ -239,17 +247,17 @@ static void submit_weights(struct node *n)
 static void submit_anchor(struct node *n)
 {
     struct epochs *e = &n->epochs;
-    struct state_candidate c;
+    uint8_t memory[ANCHOR_SIZE], key[SLOT_KEY_SIZE];
+    struct span certified;
     if (e->anchor_wanted == 0 || e->anchor_busy || n->now_ms < e->anchor_ms ||
-        !ledger_candidate(n->ledger, &n->scratch, &c))
+        db_get(n->config.db, DB_INDEX, slot_key(key, 'k', e->sealed.cutoff), &certified) != ERR_OK)
         return;
-    uint8_t memory[ANCHOR_SIZE];
-    struct hash cert = hash_sha256(n->stable_bytes);
+    struct hash cert = hash_sha256(certified);
     struct wr w = wr_init((struct room){memory, sizeof memory});
     wr_raw(&w, SPAN_LITERAL("PAL1"));
     wr_u64(&w, e->anchor_wanted - 1);
-    wr_u64(&w, c.log_size);
-    wr_raw(&w, hash_span(&c.log_root));
+    wr_u64(&w, e->sealed.log_size);
+    wr_raw(&w, hash_span(&e->sealed.log_root));
     wr_raw(&w, hash_span(&cert));
     wr_raw(&w, hash_span(&e->last_anchor));
     struct chain_action action = {.kind = CHAIN_SET_COMMITMENT,
@@ -257,22 +265,21 @@ static void submit_anchor(struct node *n)
                                   .commitment = wr_done(&w)};
     e->anchor_busy = chain_submit(n->chain, TOKEN_ANCHOR, &action, n->now_ms) == ERR_OK;
     e->anchor_ms = time_add(n->now_ms, SUBMIT_AGAIN_MS);
-    if (e->anchor_busy)
-        e->last_anchor = hash_sha256(wr_done(&w));
+    e->anchor_epoch = e->anchor_wanted - 1;
+    e->anchor = hash_sha256(wr_done(&w));
 }
 
 static void on_result(struct node *n, const struct chain_out *out)
 {
     bool weights = out->token == TOKEN_WEIGHTS, ok = out->outcome == CHAIN_CONFIRMED;
     struct epochs *e = &n->epochs;
-    struct trace_event *t =
-        trace_add(&n->trace, ok ? TRACE_INFO : TRACE_WARN,
-                  weights ? (ok ? "weights.confirmed" : "weights.not_confirmed")
-                          : (ok ? "anchor.confirmed" : "anchor.not_confirmed"));
+    struct trace_event *t = trace_add(&n->trace, ok ? TRACE_INFO : TRACE_WARN,
+                                      weights ? (ok ? "weights.confirmed" : "weights.not_confirmed")
+                                              : (ok ? "anchor.confirmed" : "anchor.not_confirmed"));
     trace_word(t, "outcome", chain_outcome_name(out->outcome));
     trace_u64(t, "block", out->block);
+    trace_u64(t, "epoch", weights ? e->weights_epoch : e->anchor_epoch);
     if (weights) {
-        trace_u64(t, "epoch", e->weights_epoch);
         e->weights_busy = false;
         if (ok && e->weights_wanted == e->weights_epoch + 1)
             e->weights_wanted = 0;
@@ -283,6 +290,8 @@ static void on_result(struct node *n, const struct chain_out *out)
     } else {
         e->anchor_busy = false;
         if (ok)
+            e->last_anchor = e->anchor;
+        if (ok && e->anchor_wanted == e->anchor_epoch + 1)
             e->anchor_wanted = 0;
     }
 }

@@ -135,12 +135,12 @@ void execute_slot(struct node *n, const struct bft_effect *fx)
         mempool_remove(&n->mempool, &result.fates[i].id);
     remember_slot(n, fx, log_first);
     struct bft_event ev = {.kind = BFT_EV_EXECUTED, .seq = fx->seq, .next = result.next};
+    for (uint32_t i = 0; i < result.notice_count; i++)
+        on_notice(n, &result.notices[i], fx->seq); /* Of the candidate before this checkpoint. */
     if (fx->seq % BFT_CHECKPOINT_INTERVAL == 0)
         ev.aux = checkpoint(n, fx->seq, result.next);
     if (result.next != NULL)
         n->epochs.end_wanted = false;
-    for (uint32_t i = 0; i < result.notice_count; i++)
-        on_notice(n, &result.notices[i], fx->seq);
     struct trace_event *t = trace_add(&n->trace, TRACE_INFO, "slot.executed");
     trace_u64(t, "seq", fx->seq);
     trace_u64(t, "ops", result.fate_count);

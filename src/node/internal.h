@@ -206,8 +206,12 @@ struct node {
         bool weights_busy, anchor_busy;
         uint64_t weights_wanted, weights_ms, weights_epoch; /* wanted: epoch + 1; 0: none */
         uint64_t weights_confirmed_epoch, weights_confirmed_block;
-        uint64_t anchor_wanted, anchor_ms;
-        struct hash last_anchor;
+        uint64_t anchor_wanted, anchor_ms, anchor_epoch;
+        struct sealed_log {
+            uint64_t cutoff, log_size;
+            struct hash log_root;
+        } sealed; /* what the anchor wanted is of */
+        struct hash anchor, last_anchor; /* SHA-256: under way, confirmed last */
     } epochs;
 };
 
