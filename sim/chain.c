@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "cmd/devchain_rpc.h"
+#include "cmd/devchain_state.h"
 #include "crypto/sr25519.h"
 #include "epoch/epoch.h"
 
@@ -38,8 +39,9 @@ static void on_send(void *ctx, uint64_t session, struct span text)
         return;
     for (uint32_t i = 0; i < s->count; i++)
         if (s->nodes[i].session == session)
-            sim_at(s, 300, (struct sim_event){.kind = EV_CHAIN_TEXT, .node = i,
-                                              .life = s->nodes[i].life}, text);
+            sim_at(s, 300,
+                   (struct sim_event){.kind = EV_CHAIN_TEXT, .node = i, .life = s->nodes[i].life},
+                   text);
 }
 
 /* The set and the registered of the first epoch, as `platform genesis` would
@@ -60,9 +62,10 @@ static void make_genesis(struct sim *s)
         sr25519_close(k);
     }
     struct sr25519_keypair *owner = chain_key("owner", UINT32_MAX);
-    struct genesis g = {.chain_genesis = s->chain->chain.genesis, .netuid = 2,
-                        .valset = {.chain_hash = s->chain->chain.genesis,
-                                   .owner = *sr25519_public(owner)}};
+    struct genesis g = {
+        .chain_genesis = s->chain->chain.genesis,
+        .netuid = 2,
+        .valset = {.chain_hash = s->chain->chain.genesis, .owner = *sr25519_public(owner)}};
     sr25519_close(owner);
     struct stake least = {1000000000};
     e = epoch_members(neurons, s->count + MINERS, least, &arena, &g.valset.members,
@@ -140,6 +143,31 @@ void chain_hang_up(struct sim_node *m)
 void chain_silence(struct sim *s, bool silent)
 {
     s->chain->silent = silent;
+}
+
+static struct span row_at(struct sim *s, uint64_t block, const struct row *row)
+{
+    struct sim_chain *c = s->chain;
+    arena_reset(&c->chain.scratch, 0);
+    enum err e = devdb_begin(&c->chain.db, false);
+    assert(e == ERR_OK);
+    c->chain.at = block;
+    struct span value = dev_read(&c->chain, row);
+    devdb_abort(&c->chain.db);
+    return value;
+}
+
+struct span chain_weights(struct sim *s, uint64_t block, uint16_t uid)
+{
+    struct row row = row_u16_u16("Weights", s->chain->chain.config.netuid, uid);
+    return row_at(s, block, &row);
+}
+
+struct span chain_commitment(struct sim *s, uint64_t block, const struct hotkey *key)
+{
+    struct row row =
+        row_in("Commitments", row_u16_account("CommitmentOf", s->chain->chain.config.netuid, key));
+    return row_at(s, block, &row);
 }
 
 void chain_end(struct sim *s)

@@ -178,11 +178,51 @@ void checks_durable(struct sim *s, struct sim_node *m, struct span records)
     }
 }
 
+static bool holds(struct span records, struct span record)
+{
+    struct rd r = rd_init(records);
+    while (r.left > 0) {
+        struct span other = rd_bytes(&r, UINT32_MAX);
+        assert(r.bad == ERR_OK);
+        if (span_equal(other, record))
+            return true;
+    }
+    return false;
+}
+
+/* Votes and decisions of slots that no checkpoint of the store covers yet must
+ * outlive the file that they stand in. */
+void checks_dropped(struct sim *s, struct sim_node *m, struct span gone, struct span kept)
+{
+    struct checks *c = s->checks;
+    struct bft_checkpoint stable = {0};
+    size_t start = arena_mark(&c->scratch);
+    (void)m->view.rpc.checkpoint(m->view.rpc.ctx, &c->scratch, &stable);
+    struct rd r = rd_init(gone);
+    while (r.left > 0) {
+        struct bft_record record;
+        size_t mark = arena_mark(&c->scratch);
+        struct span bytes = rd_bytes(&r, UINT32_MAX);
+        assert(r.bad == ERR_OK);
+        uint64_t seq = 0;
+        if (bft_record_decode(bytes, &c->scratch, &record) == ERR_OK) {
+            if (record.tag == BFT_RECORD_VOTE)
+                seq = record.vote.statement.seq;
+            else if (record.tag == BFT_RECORD_DECIDED)
+                seq = record.decided.seq;
+        }
+        if (seq > stable.cert.statement.seq && !holds(kept, bytes))
+            sim_fail(s, "node %u drops a journal file with slot %llu, its store has %llu", m->index,
+                     (unsigned long long)seq, (unsigned long long)stable.cert.statement.seq);
+        arena_reset(&c->scratch, mark);
+    }
+    arena_reset(&c->scratch, start);
+}
+
 /* What was on the disk is forgotten; what was signed is not. */
 void checks_wiped(struct sim *s, struct sim_node *m)
 {
-    (void)s;
-    (void)m;
+    log_checks_wiped(s, m);
 }
 
 /* --- decided slots and their proofs */
@@ -266,6 +306,7 @@ static void compare_checkpoint(struct sim *s, struct sim_node *m)
     size_t mark = arena_mark(&c->scratch);
     if (m->view.rpc.checkpoint(m->view.rpc.ctx, &c->scratch, &p)) {
         uint64_t seq = p.cert.statement.seq;
+        log_checks_stable(s, m, &p);
         uint8_t memory[BFT_CHECKPOINT_AUX_SIZE_MAX];
         struct hash roots = hash_tagged(
             "SIMPOINT", bft_checkpoint_aux_encode(&p.aux, (struct room){memory, sizeof memory}));
@@ -339,6 +380,16 @@ void checks_heard(struct sim *s, struct sim_node *m, const struct trace_event *e
         s->result->evidence++;
         if ((s->faults & SIM_EQUIVOCATE) == 0)
             sim_fail(s, "an honest validator is convicted");
+    } else if (strcmp(e->name, "weights.confirmed") == 0 && !m->byzantine) {
+        if (m->weights_told == number_of(e, "epoch") + 1)
+            sim_fail(s, "node %u submits the weights of an epoch twice", m->index);
+        m->weights_told = number_of(e, "epoch") + 1;
+        log_checks_weights(s, m, number_of(e, "epoch"), number_of(e, "block"));
+    } else if (strcmp(e->name, "anchor.confirmed") == 0 && !m->byzantine) {
+        if (m->anchor_told == number_of(e, "epoch") + 1)
+            sim_fail(s, "node %u anchors one seal twice", m->index);
+        m->anchor_told = number_of(e, "epoch") + 1;
+        log_checks_anchor(s, m, number_of(e, "block"));
     } else if (strcmp(e->name, "epoch.ended") == 0) {
         s->result->epochs = max_u64(s->result->epochs, number_of(e, "epoch") + 1);
     }
@@ -360,6 +411,7 @@ void checks_finally(struct sim *s)
         node_bft_info(m->node, &info);
         lowest = min_u64(lowest, info.executed);
         s->result->view_changes += info.views_changed;
+        log_checks_bundles(s, m);
         for (uint32_t k = 0; k < c->final_count; k++) {
             struct state_submission sub;
             if (info.executed < c->finals[k].seq)

@@ -8,7 +8,12 @@
  *   one vote    an honest validator signs one thing in one place, for ever
  *   durable     no vote is sent before its record is on the disk
  *   finality    a final result never changes and is nowhere missing
- *   no framing  evidence names Byzantine validators only */
+ *   no framing  evidence names Byzantine validators only
+ *   the log     the same everywhere, entry by entry; its root, recomputed, is the
+ *               certified one; an operation takes effect once; nothing is revealed early
+ *   the chain   confirmed weights and anchors are what was decided and sealed, once
+ *   bundles     convince a stranger, and do not with a bit flipped
+ *   rotation    a journal file that goes holds nothing that is still needed */
 #ifndef SIM_CHECK_H
 #define SIM_CHECK_H
 
@@ -23,6 +28,23 @@ void checks_wiped(struct sim *s, struct sim_node *m);
 void checks_heard(struct sim *s, struct sim_node *m, const struct trace_event *e);
 /* At the end of a run, when all is healed. */
 void checks_finally(struct sim *s);
+
+/* A journal file is about to be dropped: its frames, and those that stay. */
+void checks_dropped(struct sim *s, struct sim_node *m, struct span gone, struct span kept);
+
+/* check_log.c */
+void log_checks_begin(struct sim *s);
+void log_checks_end(struct sim *s);
+void log_checks_stable(struct sim *s, struct sim_node *m, const struct bft_checkpoint *p);
+void log_checks_wiped(struct sim *s, struct sim_node *m);
+void log_checks_published(struct sim *s, struct sim_node *m, struct span op);
+void log_checks_weights(struct sim *s, struct sim_node *m, uint64_t epoch, uint64_t block);
+void log_checks_anchor(struct sim *s, struct sim_node *m, uint64_t block);
+void log_checks_bundles(struct sim *s, struct sim_node *m);
+
+/* chain.c: rows as they were at a block; borrowed until the next call. */
+struct span chain_weights(struct sim *s, uint64_t block, uint16_t uid);
+struct span chain_commitment(struct sim *s, uint64_t block, const struct hotkey *key);
 
 /* clients.c: the outcome of a simulated evaluation; empty: the worker died. */
 struct span sim_evaluate(struct sim_node *m, uint64_t token, struct span job, struct room out);

@@ -7,6 +7,7 @@
 #include "cmd/logline.h"
 #include "codec/wr.h"
 #include "crypto/sr25519.h"
+#include "net_msg.h"
 
 enum { DB_BYTES = 512 << 20 };
 
@@ -99,6 +100,9 @@ static void world_publish(void *ctx, struct span data)
     if (!alive(m))
         return;
     sim_trace(m->sim, m->index, 100, data);
+    struct net_gossip g;
+    if (net_gossip_decode(data, NULL, &g) == ERR_OK && g.tag == NET_GOSSIP_OP)
+        log_checks_published(m->sim, m, g.op.op);
     if (m->host != NULL) {
         m->carried.publish(m->carried.net, data);
         return;
@@ -192,10 +196,60 @@ static void flushed(struct sim_node *m, uint32_t total)
     d->pending_used -= upto;
 }
 
-/* One file is enough here: the simulator has memory. */
+static void begin_file(struct sim_node *m)
+{
+    struct sim_disk *d = &m->disk;
+    uint8_t salt[JOURNAL_SALT_SIZE];
+    prng_fill(&m->prng, (struct room){salt, sizeof salt});
+    grow(&d->journal, &d->room, JOURNAL_HEADER_SIZE);
+    d->link = journal_header(++d->generation, &m->sim->network, salt, d->journal);
+    d->size = JOURNAL_HEADER_SIZE;
+}
+
+/* What was appended is flushed on the way, as the real file does it. */
 static void world_rotate(void *ctx)
 {
-    (void)ctx;
+    struct sim_node *m = ctx;
+    struct sim_disk *d = &m->disk;
+    if (!alive(m))
+        return;
+    if (d->pending_used > 0)
+        flushed(m, d->flushed_total + (uint32_t)d->pending_used);
+    assert(d->old_count < SIM_FILES_MAX);
+    d->old[d->old_count++] = sim_keep(span_of(d->journal, d->size));
+    begin_file(m);
+}
+
+/* The records of a file, as they are framed in a checker's eyes. */
+static struct span records_of(struct sim_node *m, struct span image, uint8_t **memory)
+{
+    struct journal_scan scan;
+    struct span record;
+    *memory = malloc(image.len);
+    assert(*memory != NULL);
+    struct wr w = wr_init((struct room){*memory, image.len});
+    journal_scan_init(&scan, image, &m->sim->network);
+    while (journal_next(&scan, &record))
+        wr_bytes(&w, record);
+    return wr_done(&w);
+}
+
+static void world_drop_old(void *ctx)
+{
+    struct sim_node *m = ctx;
+    struct sim_disk *d = &m->disk;
+    if (!alive(m))
+        return;
+    uint8_t *kept_memory, *gone_memory;
+    struct span kept = records_of(m, span_of(d->journal, d->size), &kept_memory);
+    for (uint32_t i = 0; i < d->old_count; i++) {
+        struct span gone = records_of(m, d->old[i], &gone_memory);
+        checks_dropped(m->sim, m, gone, kept);
+        free(gone_memory);
+        sim_drop(&d->old[i]);
+    }
+    free(kept_memory);
+    d->old_count = 0;
 }
 
 /* --- signer, evaluation, chain */
@@ -231,8 +285,11 @@ static void world_chain_send(void *ctx, struct span text)
 {
     struct sim_node *m = ctx;
     if (alive(m) && m->session != 0)
-        sim_at(m->sim, 300, (struct sim_event){.kind = EV_CHAIN_REQUEST, .node = m->index,
-                                               .life = m->life, .number = m->session}, text);
+        sim_at(
+            m->sim, 300,
+            (struct sim_event){
+                .kind = EV_CHAIN_REQUEST, .node = m->index, .life = m->life, .number = m->session},
+            text);
 }
 
 static void world_chain_close(void *ctx)
@@ -253,7 +310,7 @@ static struct world world_of(struct sim_node *m)
                           .append = world_append,
                           .flush = world_flush,
                           .rotate = world_rotate,
-                          .drop_old = world_rotate,
+                          .drop_old = world_drop_old,
                           .sign = world_sign,
                           .evaluate = world_evaluate,
                           .chain_open = world_chain_open,
@@ -282,13 +339,15 @@ static void replay(struct sim_node *m)
     struct sim_disk *d = &m->disk;
     struct journal_scan scan;
     struct span record;
-    if (!d->journal_started) {
-        grow(&d->journal, &d->room, JOURNAL_HEADER_SIZE);
-        uint8_t salt[JOURNAL_SALT_SIZE];
-        prng_fill(&m->prng, (struct room){salt, sizeof salt});
-        d->link = journal_header(1, &m->sim->network, salt, d->journal);
-        d->size = JOURNAL_HEADER_SIZE;
-        d->journal_started = true;
+    if (!d->journal_started)
+        begin_file(m);
+    d->journal_started = true;
+    for (uint32_t i = 0; i < d->old_count; i++) {
+        journal_scan_init(&scan, d->old[i], &m->sim->network);
+        while (journal_next(&scan, &record))
+            node_replay(m->node, record);
+        if (scan.verdict != JOURNAL_CLEAN)
+            sim_fail(m->sim, "node %u: an older journal file is not whole", m->index);
     }
     journal_scan_init(&scan, span_of(d->journal, d->size), &m->sim->network);
     while (journal_next(&scan, &record))
@@ -333,13 +392,15 @@ void machine_start(struct sim_node *m)
                             .mempool_bytes = 16 << 20,
                             .state_entries_max = 1 << 14,
                             .state_bytes_max = 8 << 20,
-                            .blob_bytes_max = 1 << 20};
+                            .blob_bytes_max = 1 << 20,
+                            .journal_slots = 2 * BFT_CHECKPOINT_INTERVAL};
     c.secret[0] = (uint8_t)m->index;
     struct world w = world_of(m);
     m->life++;
     m->up = true;
     m->dying = false;
     m->wake_us = UINT64_MAX;
+    m->weights_told = m->anchor_told = 0;
     if (s->bytes) {
         links_start(m);
         c.peer = m->peer;
@@ -395,6 +456,9 @@ void machine_wipe(struct sim_node *m)
     enum err e = db_mem_open(&m->disk.db, DB_BYTES);
     assert(e == ERR_OK);
     m->disk.size = 0;
+    for (uint32_t i = 0; i < m->disk.old_count; i++)
+        sim_drop(&m->disk.old[i]);
+    m->disk.old_count = 0;
     m->disk.journal_started = false;
     checks_wiped(m->sim, m);
 }
@@ -405,6 +469,8 @@ void machine_close(struct sim_node *m)
     node_close(m->node);
     db_close(m->disk.db);
     free(m->disk.journal);
+    for (uint32_t i = 0; i < m->disk.old_count; i++)
+        sim_drop(&m->disk.old[i]);
     free(m->disk.pending);
     sim_drop(&m->disk.guard);
     sr25519_close(m->pair);
@@ -450,8 +516,8 @@ void machine_after(struct sim_node *m)
     if (wake_us < m->wake_us) {
         m->wake_us = wake_us;
         sim_at(s, wake_us - s->now_us,
-               (struct sim_event){.kind = EV_WAKE, .node = m->index, .life = m->life,
-                                  .number = wake_us},
+               (struct sim_event){
+                   .kind = EV_WAKE, .node = m->index, .life = m->life, .number = wake_us},
                (struct span){0});
     }
 }

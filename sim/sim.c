@@ -191,6 +191,7 @@ static void begin(struct sim *s)
     s->chaos = true;
     s->verifier = (struct verifier){sim_verify, NULL};
     checks_begin(s);
+    log_checks_begin(s);
     links_begin(s);
     for (uint32_t i = 0; i < s->count; i++)
         machine_init(s, i);
@@ -226,6 +227,7 @@ static void end(struct sim *s)
     clients_end(s);
     chain_end(s);
     checks_end(s);
+    log_checks_end(s);
     links_end(s);
     free(s->heap);
     free(s);

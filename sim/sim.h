@@ -20,7 +20,7 @@
 #include "node/view.h"
 #include "store/journal.h"
 
-enum { SIM_NODES_MAX = 7, SIM_OPS_MAX = 4096 };
+enum { SIM_NODES_MAX = 7, SIM_OPS_MAX = 4096, SIM_FILES_MAX = 8 };
 
 enum sim_fault {
     SIM_LOSS = 1,
@@ -39,14 +39,14 @@ enum sim_fault {
 
 struct sim_config {
     uint64_t seed;
-    uint32_t nodes;         /* 4 .. SIM_NODES_MAX; 0: drawn */
-    uint64_t chaos_ms;      /* virtual time with faults; 0: drawn */
-    uint32_t faults;        /* sum of sim_fault */
-    bool choose_faults;     /* draw a subset instead */
-    uint32_t submissions;   /* miners' submissions over the run */
-    uint32_t block_ms;      /* of the chain */
+    uint32_t nodes;       /* 4 .. SIM_NODES_MAX; 0: drawn */
+    uint64_t chaos_ms;    /* virtual time with faults; 0: drawn */
+    uint32_t faults;      /* sum of sim_fault */
+    bool choose_faults;   /* draw a subset instead */
+    uint32_t submissions; /* miners' submissions over the run */
+    uint32_t block_ms;    /* of the chain */
     bool verbose;
-    bool messages_only;     /* never real p2p hosts */
+    bool messages_only; /* never real p2p hosts */
     const char *scratch_dir;
 };
 
@@ -91,24 +91,27 @@ struct sim_event {
     uint64_t at_us, order;
     enum sim_event_kind kind;
     uint32_t node, from;
-    uint32_t life;           /* of the node it is for; another: it is too late */
+    uint32_t life; /* of the node it is for; another: it is too late */
     enum p2p_protocol protocol;
-    uint32_t conn;           /* of a link */
+    uint32_t conn; /* of a link */
     uint64_t number;
-    struct span bytes;       /* malloc'd */
+    struct span bytes; /* malloc'd */
 };
 
 /* What survives a crash of one machine. */
 struct sim_disk {
     struct db *db;
-    uint8_t *journal;        /* the image of the file, flushed */
+    uint8_t *journal; /* the image of the newest file, flushed */
     size_t size, room;
+    struct span old[SIM_FILES_MAX]; /* malloc'd: the files before it */
+    uint32_t old_count;
+    uint64_t generation;
     struct journal_chain link;
-    uint8_t *pending;        /* appended, not flushed */
+    uint8_t *pending; /* appended, not flushed */
     size_t pending_used, pending_room;
     uint32_t flushed_total;
     bool journal_started;
-    struct span guard;       /* the signer's own memory: see signer.c */
+    struct span guard; /* the signer's own memory: see signer.c */
 };
 
 struct sim_node {
@@ -117,17 +120,18 @@ struct sim_node {
     bool up, dying, paused, byzantine;
     struct node *node;
     struct view view;
-    struct host *host;       /* with links that carry bytes; else NULL */
-    struct world carried;    /* what the host offers the node */
+    struct host *host;    /* with links that carry bytes; else NULL */
+    struct world carried; /* what the host offers the node */
     struct peer_id peer;
     struct hotkey key;
     struct sr25519_keypair *pair;
     struct sim_disk disk;
-    uint64_t wake_us;        /* of the EV_WAKE that is queued */
-    uint32_t crash_in;       /* world calls until the machine stops; 0: never */
-    uint64_t session;        /* of the connection to the chain; 0: none */
-    uint32_t group;          /* of the partition */
-    uint64_t slow_us;        /* one flush */
+    uint64_t wake_us;                   /* of the EV_WAKE that is queued */
+    uint64_t weights_told, anchor_told; /* this life: 1 + the epoch confirmed last */
+    uint32_t crash_in;                  /* world calls until the machine stops; 0: never */
+    uint64_t session;                   /* of the connection to the chain; 0: none */
+    uint32_t group;                     /* of the partition */
+    uint64_t slow_us;                   /* one flush */
     struct prng prng;
 };
 
@@ -140,16 +144,17 @@ struct sim {
     uint32_t heap_count, heap_room;
     uint32_t count;
     struct sim_node nodes[SIM_NODES_MAX];
-    uint32_t faults, loss, duplicate;   /* rates in a thousand */
+    uint32_t faults, loss, duplicate; /* rates in a thousand */
     uint64_t delay_us, jitter_us;
     bool chaos, done;
     uint64_t healed_us;
-    struct span genesis;                /* encoded */
+    struct span genesis; /* encoded */
     struct hash network;
-    bool bytes;                         /* real p2p hosts on links of bytes */
+    bool bytes; /* real p2p hosts on links of bytes */
     struct links *links;
     struct sim_chain *chain;
     struct checks *checks;
+    struct log_checks *log;
     struct clients *clients;
     uint64_t next_message;
     struct verifier verifier;

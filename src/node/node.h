@@ -43,6 +43,7 @@ struct node_config {
     uint32_t state_entries_max, state_bytes_max;
     struct hash engine;           /* what the workers run: sandbox's engine id */
     uint32_t blob_bytes_max;      /* of one blob */
+    uint32_t journal_slots;       /* in one journal file; 0: the default */
 };
 
 struct node;

@@ -129,7 +129,8 @@ static void rotate(struct node *n, uint64_t seq)
         n->world.drop_old(n->world.ctx);
         n->journal_old = false;
     }
-    if (n->journal_old || seq < n->journal_slot + ROTATE_SLOTS)
+    uint64_t slots = n->config.journal_slots != 0 ? n->config.journal_slots : ROTATE_SLOTS;
+    if (n->journal_old || seq < n->journal_slot + slots)
         return;
     n->world.rotate(n->world.ctx);
     n->journal_slot = seq;
@@ -324,8 +325,8 @@ void storage_fetch(struct node *n, uint64_t seq)
 {
     struct bft_message m = {.tag = BFT_MESSAGE_FETCH, .fetch = {.seq = seq}};
     uint8_t memory[BFT_MESSAGE_SIZE_MIN + 128];
-    struct span frame = peers_bft_frame(
-        n, bft_message_encode(&m, (struct room){memory, sizeof memory}));
+    struct span frame =
+        peers_bft_frame(n, bft_message_encode(&m, (struct room){memory, sizeof memory}));
     for (uint32_t i = 1; i <= PEERS_MAX; i++) {
         uint32_t at = (n->fetch_cursor + i) % PEERS_MAX;
         if (n->peers[at].used && n->world.send(n->world.net, &n->peers[at].id, P2P_BFT, frame)) {
