@@ -1,0 +1,390 @@
+/* One node, and a world that only writes down what the node asks of it.  What
+ * needs a network of nodes is in sim. */
+#include "node/node.h"
+
+#include "base/test.h"
+#include "crypto/hash.h"
+#include "node/internal.h"
+
+enum { VALIDATORS = 4, SENT_MAX = 64 };
+
+struct bench {
+    struct node *node;
+    struct db *db;
+    struct genesis genesis;
+    struct valset_member members[VALIDATORS];
+    struct neuron neurons[VALIDATORS];
+    uint8_t genesis_bytes[4096];
+    struct span encoded;
+    struct hash network;
+    struct peer_id peer;
+    uint32_t disconnects, sent_count;
+    struct blob_frame sent; /* the last one on P2P_BLOB */
+    struct peer_id sent_to;
+    struct arena arena;
+    uint64_t now_ms;
+};
+
+/* --- the world */
+
+static bool on_send(void *net, const struct peer_id *to, enum p2p_protocol protocol,
+                    struct span frame)
+{
+    struct bench *b = net;
+    if (protocol != P2P_BLOB)
+        return true;
+    assert_int_equal(blob_frame_decode(arena_copy(&b->arena, frame), &b->arena, &b->sent), ERR_OK);
+    b->sent_to = *to;
+    b->sent_count++;
+    return true;
+}
+
+static void on_publish(void *net, struct span data)
+{
+    (void)net;
+    (void)data;
+}
+
+static void on_validate(void *net, uint64_t message, enum p2p_verdict verdict)
+{
+    (void)net;
+    (void)message;
+    (void)verdict;
+}
+
+static void on_disconnect(void *net, const struct peer_id *peer, const char *why)
+{
+    struct bench *b = net;
+    (void)peer;
+    assert_non_null(why);
+    b->disconnects++;
+}
+
+static void on_bytes(void *ctx, struct span bytes)
+{
+    (void)ctx;
+    (void)bytes;
+}
+
+static void on_number(void *ctx, uint64_t number)
+{
+    (void)ctx;
+    (void)number;
+}
+
+static void on_nothing(void *ctx)
+{
+    (void)ctx;
+}
+
+static void on_evaluate(void *ctx, uint64_t token, struct span job, uint32_t wall_ms)
+{
+    (void)ctx;
+    (void)token;
+    (void)job;
+    (void)wall_ms;
+}
+
+static void on_open(void *ctx, uint32_t endpoint)
+{
+    (void)ctx;
+    (void)endpoint;
+}
+
+/* --- a network of four keys */
+
+static struct hotkey key(uint8_t number)
+{
+    struct hotkey k;
+    memset(k.bytes, number + 1, sizeof k.bytes);
+    return k;
+}
+
+static struct signature sign(const struct hotkey *by, struct span message)
+{
+    struct signature s;
+    struct hasher h;
+    hasher_open(&h, "TESTSIGN");
+    hasher_add(&h, hotkey_span(by));
+    hasher_add(&h, message);
+    struct hash sum = hasher_close(&h);
+    memcpy(s.bytes, sum.bytes, 32);
+    memcpy(s.bytes + 32, sum.bytes, 32);
+    return s;
+}
+
+static bool check(void *ctx, const struct hotkey *by, struct span message,
+                  const struct signature *signature)
+{
+    (void)ctx;
+    struct signature want = sign(by, message);
+    return memcmp(&want, signature, sizeof want) == 0;
+}
+
+static enum err start(struct bench *b)
+{
+    struct node_config c = {.genesis = b->encoded,
+                            .self = key(0),
+                            .peer = {.len = 2, .bytes = {1, 1}},
+                            .seed = 7,
+                            .verifier = {.verify = check},
+                            .db = b->db,
+                            .chain_endpoints = 1,
+                            .view_timeout_ms = 1000,
+                            .status_ms = 500,
+                            .evaluation_slots = 1,
+                            .store_is_whole = true,
+                            .stake_min_rao = 1,
+                            .mempool_ops = 64,
+                            .mempool_bytes = 1 << 20,
+                            .state_entries_max = LEDGER_ENTRIES_MIN,
+                            .state_bytes_max = LEDGER_BYTES_MIN,
+                            .blob_bytes_max = 1 << 20};
+    struct world w = {.ctx = b,
+                      .net = b,
+                      .send = on_send,
+                      .publish = on_publish,
+                      .validate = on_validate,
+                      .disconnect = on_disconnect,
+                      .append = on_bytes,
+                      .flush = on_number,
+                      .rotate = on_nothing,
+                      .drop_old = on_nothing,
+                      .sign = on_bytes,
+                      .evaluate = on_evaluate,
+                      .chain_open = on_open,
+                      .chain_send = on_bytes,
+                      .chain_close = on_nothing};
+    enum err e = node_open(&b->node, &c, &w, b->now_ms);
+    if (e == ERR_OK)
+        node_start(b->node, b->now_ms);
+    return e;
+}
+
+static int open_bench(void **state)
+{
+    struct bench *b = calloc(1, sizeof *b);
+    assert_non_null(b);
+    for (uint8_t i = 0; i < VALIDATORS; i++) {
+        b->members[i] = (struct valset_member){.hotkey = key(i), .stake = 100, .uid = i};
+        b->neurons[i] = (struct neuron){.hotkey = key(i), .uid = i};
+    }
+    b->genesis = (struct genesis){
+        .netuid = 2,
+        .valset = {.epoch = 5, .members = b->members, .members_count = VALIDATORS, .owner = key(9)},
+        .neurons = b->neurons,
+        .neurons_count = VALIDATORS};
+    b->encoded =
+        genesis_encode(&b->genesis, (struct room){b->genesis_bytes, sizeof b->genesis_bytes});
+    b->network = ledger_network_id(&b->genesis);
+    b->peer = (struct peer_id){.len = 3, .bytes = {7, 7, 7}};
+    b->now_ms = 10000;
+    assert_int_equal(arena_open(&b->arena, 16 << 20), ERR_OK);
+    assert_int_equal(db_mem_open(&b->db, 64 << 20), ERR_OK);
+    assert_int_equal(start(b), ERR_OK);
+    *state = b;
+    return 0;
+}
+
+static int close_bench(void **state)
+{
+    struct bench *b = *state;
+    node_close(b->node);
+    db_close(b->db);
+    arena_close(&b->arena);
+    free(b);
+    return 0;
+}
+
+static uint32_t heard(struct bench *b, const char *name)
+{
+    uint32_t count = 0;
+    struct trace *t = node_trace(b->node);
+    for (uint32_t i = 0; i < t->count; i++)
+        count += strcmp(t->events[i].name, name) == 0;
+    t->count = 0;
+    return count;
+}
+
+/* --- bindings (NODE-3) */
+
+static struct peer_binding binding_of(const struct bench *b, uint8_t validator)
+{
+    return (struct peer_binding){.network = b->network,
+                                 .peer = span_of(b->peer.bytes, b->peer.len),
+                                 .hotkey = key(validator),
+                                 .first_epoch = 5,
+                                 .last_epoch = 9};
+}
+
+/* Whether the node takes it; signer: whose signature stands below. */
+static bool bind(struct bench *b, const struct peer_binding *p, uint8_t signer)
+{
+    uint8_t message[8 + PEER_BINDING_SIZE_MAX], bytes[1024];
+    struct hotkey by = key(signer);
+    memcpy(message, "PLTFBIND", 8);
+    struct span body = peer_binding_encode(p, (struct room){message + 8, sizeof message - 8});
+    struct net_frame f = {.tag = NET_FRAME_BINDING,
+                          .binding = {*p, sign(&by, span_of(message, 8 + body.len))}};
+    struct span frame = net_frame_encode(&f, (struct room){bytes, sizeof bytes});
+    uint32_t before = b->disconnects;
+    node_on_peer_up(b->node, &b->peer, b->now_ms);
+    node_trace(b->node)->count = 0;
+    node_on_frame(b->node, &b->peer, P2P_BFT, frame, b->now_ms);
+    bool bound = peers_find(b->node, &b->peer)->bound;
+    assert_true(bound == (b->disconnects == before));
+    return bound;
+}
+
+static void only_its_own_binding_makes_a_validator(void **state)
+{
+    struct bench *b = *state;
+    struct peer_binding good = binding_of(b, 2), bad = good;
+    bad.network.bytes[3] ^= 1;
+    assert_false(bind(b, &bad, 2));
+    bad = good;
+    bad.peer = SPAN_LITERAL("\x07\x07\x08"); /* what the handshake proved is 7 7 7 */
+    assert_false(bind(b, &bad, 2));
+    bad = good;
+    bad.first_epoch = 1;
+    bad.last_epoch = 4; /* over */
+    assert_false(bind(b, &bad, 2));
+    bad.first_epoch = 9;
+    bad.last_epoch = 8;
+    assert_false(bind(b, &bad, 2));
+    assert_false(bind(b, &good, 3)); /* signed by somebody else */
+    assert_true(bind(b, &good, 2));
+    assert_int_equal(peers_find(b->node, &b->peer)->member, 2);
+    good.last_epoch = 5; /* its last epoch still counts */
+    assert_true(bind(b, &good, 2));
+    struct peer_binding stranger = binding_of(b, 50);
+    assert_true(bind(b, &stranger, 50));
+    assert_int_equal(peers_find(b->node, &b->peer)->member, BFT_ALL);
+}
+
+static void a_second_machine_with_our_key_stops_us(void **state)
+{
+    struct bench *b = *state;
+    struct bft_view_info info;
+    struct peer_binding other = binding_of(b, 1), ours = binding_of(b, 0);
+    assert_true(bind(b, &other, 1));
+    node_bft_info(b->node, &info);
+    assert_true(info.voting);
+    assert_true(bind(b, &ours, 0));
+    assert_int_equal(heard(b, "validator.duplicate_hotkey"), 1);
+    node_bft_info(b->node, &info);
+    assert_false(info.voting);
+}
+
+/* --- blobs */
+
+static void answer(struct bench *b, const struct peer_id *from, const struct blob_answer *a)
+{
+    struct blob_frame f = {.tag = BLOB_FRAME_ANSWER, .answer = *a};
+    size_t size = BLOB_FRAME_SIZE_MIN + a->bytes.len + 128;
+    struct room room = {arena_alloc(&b->arena, size), size};
+    node_on_frame(b->node, from, P2P_BLOB, blob_frame_encode(&f, room), b->now_ms);
+}
+
+static void a_blob_is_what_its_name_says(void **state)
+{
+    struct bench *b = *state;
+    const uint32_t size = BLOB_CHUNK_MAX + 100;
+    uint8_t *bytes = arena_alloc(&b->arena, size);
+    for (uint32_t i = 0; i < size; i++)
+        bytes[i] = (uint8_t)(i * 7 + i / 251);
+    struct hash name = hash_blake2b(span_of(bytes, size));
+    struct peer_id stranger = {.len = 3, .bytes = {8, 8, 8}};
+    node_on_peer_up(b->node, &b->peer, b->now_ms);
+    blobs_want(b->node, &name, size);
+    struct blob_request q = b->sent.request;
+    assert_int_equal(b->sent_count, 1);
+    assert_int_equal(q.offset, 0);
+    assert_int_equal(q.length, BLOB_CHUNK_MAX);
+    node_on_peer_up(b->node, &stranger, b->now_ms);
+    struct blob_answer a = {
+        .token = q.token, .blob = name, .size = size, .bytes = span_of(bytes, BLOB_CHUNK_MAX)};
+    answer(b, &stranger, &a); /* nobody asked it */
+    assert_int_equal(b->sent_count, 1);
+    answer(b, &b->peer, &a);
+    assert_int_equal(b->sent_count, 2);
+    assert_int_equal(b->sent.request.offset, BLOB_CHUNK_MAX);
+    assert_int_equal(b->sent.request.length, 100);
+    /* The same part again, as if it were the rest: refused, not written. */
+    struct blob_answer again = {
+        .token = b->sent.request.token, .blob = name, .size = size, .bytes = span_of(bytes, 100)};
+    answer(b, &b->peer, &again);
+    assert_false(blobs_have(b->node, &name));
+    assert_int_equal(b->disconnects, 0);
+    b->now_ms += 2000;
+    node_turn(b->node, b->now_ms);
+    assert_int_equal(b->sent_count, 3);
+    /* More than is missing would be written behind the end. */
+    struct blob_answer rest = {.token = b->sent.request.token,
+                               .blob = name,
+                               .size = size,
+                               .offset = BLOB_CHUNK_MAX,
+                               .bytes = span_of(bytes + BLOB_CHUNK_MAX - 1, 101)};
+    answer(b, &b->sent_to, &rest);
+    assert_false(blobs_have(b->node, &name));
+    b->now_ms += 2000;
+    node_turn(b->node, b->now_ms);
+    assert_int_equal(b->sent_count, 4);
+    rest.token = b->sent.request.token;
+    rest.bytes = span_of(bytes, 100); /* the right place, other bytes */
+    answer(b, &b->sent_to, &rest);
+    assert_false(blobs_have(b->node, &name));
+    assert_int_equal(b->disconnects, 1);
+    b->now_ms += 2000;
+    node_turn(b->node, b->now_ms);
+    assert_int_equal(b->sent.request.offset, 0); /* from the start */
+    a.token = b->sent.request.token;
+    answer(b, &b->sent_to, &a);
+    rest.token = b->sent.request.token;
+    rest.bytes = span_of(bytes + BLOB_CHUNK_MAX, 100);
+    answer(b, &b->sent_to, &rest);
+    assert_true(blobs_have(b->node, &name));
+}
+
+static void a_blob_is_served_part_by_part(void **state)
+{
+    struct bench *b = *state;
+    static uint8_t bytes[1000];
+    for (uint32_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i ^ i >> 3);
+    struct hash name;
+    assert_int_equal(node_put_blob(b->node, span_of(bytes, sizeof bytes), &name), ERR_OK);
+    node_on_peer_up(b->node, &b->peer, b->now_ms);
+    static const struct {
+        uint32_t offset, length, want;
+    } parts[] = {{0, 300, 300}, {300, 300, 300}, {900, 300, 100},
+                 {999, 9, 1},   {1000, 9, 0},    {UINT32_MAX, UINT32_MAX, 0}};
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        struct blob_frame f = {
+            .tag = BLOB_FRAME_REQUEST,
+            .request = {
+                .token = 9, .blob = name, .offset = parts[i].offset, .length = parts[i].length}};
+        uint8_t memory[256];
+        node_on_frame(b->node, &b->peer, P2P_BLOB,
+                      blob_frame_encode(&f, (struct room){memory, sizeof memory}), b->now_ms);
+        assert_int_equal(b->sent.answer.token, 9);
+        assert_int_equal(b->sent.answer.offset, parts[i].offset);
+        assert_int_equal(b->sent.answer.bytes.len, parts[i].want);
+        assert_int_equal(b->sent.answer.size, parts[i].want == 0 ? 0 : 1000);
+        if (parts[i].want > 0)
+            assert_memory_equal(b->sent.answer.bytes.ptr, bytes + parts[i].offset, parts[i].want);
+    }
+}
+
+#define BENCH_TEST(f) cmocka_unit_test_setup_teardown(f, open_bench, close_bench)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BENCH_TEST(only_its_own_binding_makes_a_validator),
+        BENCH_TEST(a_second_machine_with_our_key_stops_us),
+        BENCH_TEST(a_blob_is_what_its_name_says),
+        BENCH_TEST(a_blob_is_served_part_by_part),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
