@@ -128,6 +128,10 @@ static void an_epoch_ends_in_order(void **state)
     b.epoch.neurons_count = 2;
     assert_int_equal(net_do(n, &n->validators[0], &b), REJECT_WRONG_SET);
     net_until(n, 143);
+    struct neuron twice[2] = {n->neurons[0], n->neurons[0]};
+    b.epoch.neurons = twice;
+    assert_int_equal(net_do(n, &n->validators[0], &b), REJECT_WRONG_SET);
+    net_until(n, 159);
     arena_reset(&n->scratch, 0);
     struct span ops[2] = {net_op(n, &n->validators[0], &good), net_op(n, &n->validators[1], &good)};
     net_slot(n, net_batch(n, ops, 2)); /* only the last of its batch */
@@ -286,22 +290,54 @@ static void who_leaves_loses_the_place(void **state)
     assert_int_equal(net_do(n, &n->miners[0], &b), REJECT_NOT_REGISTERED);
 }
 
+static void sign_evidence(struct net *n, struct op_evidence *e, const struct hotkey *key)
+{
+    struct hash set = bft_valset_hash(ledger_valset(n->l));
+    uint8_t bytes[BFT_STATEMENT_SIZE];
+    bft_statement_bytes(&e->first, &n->network, &set, bytes);
+    e->first_sig = test_sign(key, span_of(bytes, sizeof bytes));
+    bft_statement_bytes(&e->second, &n->network, &set, bytes);
+    e->second_sig = test_sign(key, span_of(bytes, sizeof bytes));
+}
+
 static struct op_body evidence_of(struct net *n, enum bft_type type, uint16_t signer)
 {
     struct op_body b = {.tag = OP_BODY_EVIDENCE};
     struct op_evidence *e = &b.evidence;
-    struct hash set = bft_valset_hash(ledger_valset(n->l));
-    uint8_t bytes[BFT_STATEMENT_SIZE];
     *e = (struct op_evidence){.epoch = ledger_epoch(n->l), .signer = signer};
     e->first = (struct bft_statement){
         .type = type, .epoch = e->epoch, .view = 1, .seq = 3, .digest = test_hash("this")};
     e->second = e->first;
     e->second.digest = test_hash("that");
-    bft_statement_bytes(&e->first, &n->network, &set, bytes);
-    e->first_sig = test_sign(&n->validators[signer], span_of(bytes, sizeof bytes));
-    bft_statement_bytes(&e->second, &n->network, &set, bytes);
-    e->second_sig = test_sign(&n->validators[signer], span_of(bytes, sizeof bytes));
+    sign_evidence(n, e, &n->validators[signer]);
     return b;
+}
+
+/* Whatever an honest validator signs, it signs well: two of its statements that
+ * do not contradict each other convict nobody. */
+static void honest_statements_are_no_evidence(void **state)
+{
+    struct net *n = *state;
+    const struct op_body good = evidence_of(n, BFT_TYPE_PREPARE, 2);
+    struct op_body bad[7];
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        bad[i] = good;
+    bad[0].evidence.second.view++;
+    bad[1].evidence.second.seq++;
+    bad[2].evidence.second.type = BFT_TYPE_COMMIT;
+    bad[3].evidence.second.epoch++;
+    bad[4].evidence.first.epoch--;
+    bad[5].evidence.second.digest = bad[5].evidence.first.digest;
+    bad[6].evidence.signer = TEST_VALIDATORS; /* the place behind the last member */
+    const struct hotkey nobody = {0};
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        sign_evidence(n, &bad[i].evidence, i == 6 ? &nobody : &n->validators[2]);
+        assert_int_equal(net_do(n, &n->validators[0], &bad[i]), REJECT_BAD_EVIDENCE);
+    }
+    struct op_body roots = bad[5]; /* one digest and two states */
+    roots.evidence.second.aux = test_hash("another state");
+    sign_evidence(n, &roots.evidence, &n->validators[2]);
+    assert_int_equal(net_do(n, &n->validators[0], &roots), REJECT_NONE);
 }
 
 static void two_votes_are_evidence_once(void **state)
@@ -396,8 +432,8 @@ int main(void)
         NET_TEST(a_seal_is_the_log_of_the_checkpoint), NET_TEST(an_epoch_ends_in_order),
         NET_TEST(approvals_survive_a_new_set),         NET_TEST(results_survive_a_new_set),
         NET_TEST(without_a_quorum_nothing_is_scored),  NET_TEST(a_leader_keeps_its_blob),
-        NET_TEST(who_leaves_loses_the_place),          NET_TEST(two_votes_are_evidence_once),
-        NET_TEST(a_batch_is_checked_before_the_vote),
+        NET_TEST(who_leaves_loses_the_place),          NET_TEST(honest_statements_are_no_evidence),
+        NET_TEST(two_votes_are_evidence_once),         NET_TEST(a_batch_is_checked_before_the_vote),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

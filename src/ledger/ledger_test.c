@@ -330,6 +330,68 @@ static void what_is_attested_must_fit(void **state)
     }
 }
 
+/* A failure of a validator's own machine is no result of the submission. */
+static void infra_is_no_result(void **state)
+{
+    struct net *n = *state;
+    struct hash challenge = net_challenge(n, 10000, "tsp");
+    struct hash id = net_submit(n, 0, &challenge, "blob");
+    struct attestation a = test_attestation(&id, 0);
+    a.outcome = OUTCOME_INFRA;
+    for (int i = 0; i < 4; i++) {
+        struct op_body b = test_commit(&a, &n->validators[i]);
+        assert_int_equal(net_do(n, &n->validators[i], &b), REJECT_NONE);
+    }
+    for (int i = 0; i < 4; i++) {
+        struct op_body b = test_reveal(&a);
+        assert_int_equal(net_do(n, &n->validators[i], &b), REJECT_MALFORMED);
+    }
+    assert_int_equal(submission_of(n, &id).phase, SUBMISSION_PHASE_REVEALING);
+}
+
+static void slots_are_applied_in_order(void **state)
+{
+    struct net *n = *state;
+    net_until(n, 3);
+    struct hash before = ledger_root(n->l);
+    for (uint64_t seq = 2; seq <= 6; seq++)
+        if (seq != 4)
+            assert_int_equal(ledger_apply(n->l, seq, (struct span){0}, &n->scratch, &n->result),
+                             ERR_CONFLICT);
+    struct hash after = ledger_root(n->l);
+    assert_memory_equal(&before, &after, sizeof before);
+    assert_int_equal(ledger_slot(n->l), 3);
+}
+
+/* The limits in state.h, to the last one that fits. */
+static void tables_are_full_at_their_limit(void **state)
+{
+    enum { CHALLENGES = 64, SUBMISSIONS = 4096 };
+    struct net *n = *state;
+    struct hash id = net_challenge(n, 10000, "first");
+    for (uint32_t i = 1; i <= CHALLENGES; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "c%u", i);
+        struct op_body b = test_register(1, name);
+        assert_int_equal(net_do(n, &n->owner, &b), i < CHALLENGES ? REJECT_NONE : REJECT_LIMIT);
+    }
+    for (uint32_t i = 0; i <= SUBMISSIONS;) {
+        struct span ops[128];
+        uint32_t count = 0;
+        arena_reset(&n->scratch, 0);
+        for (; count < 16 && i <= SUBMISSIONS; i++, count++) {
+            char blob[16];
+            snprintf(blob, sizeof blob, "b%u", i);
+            struct op_body b = test_submission(&id, blob);
+            ops[count] = net_op(n, &n->miners[3], &b);
+        }
+        net_slot(n, net_batch(n, ops, count));
+        for (uint32_t k = 0; k < count; k++)
+            assert_int_equal(n->result.fates[k].reject,
+                             i - count + k < SUBMISSIONS ? REJECT_NONE : REJECT_LIMIT);
+    }
+}
+
 static void failures_are_final_without_a_place(void **state)
 {
     struct net *n = *state;
@@ -372,6 +434,13 @@ static void the_best_result_leads(void **state)
         assert_int_equal(leader.score, scores[i]);
     }
     assert_false(ledger_leader_at(n->l, &challenge, 3, &leader));
+    /* Of equal results the first one stays. */
+    assert_true(ledger_leader_at(n->l, &challenge, 1, &leader));
+    const struct hash first = leader.submission;
+    struct hash again = net_submit(n, 1, &challenge, "f");
+    net_score(n, &again, 900);
+    assert_true(ledger_leader_at(n->l, &challenge, 1, &leader));
+    assert_memory_equal(&leader.submission, &first, sizeof first);
 }
 
 #define NET_TEST(f) cmocka_unit_test_setup_teardown(f, open_net, close_net)
@@ -389,6 +458,9 @@ int main(void)
         NET_TEST(a_late_reveal_is_recorded),
         NET_TEST(the_window_opens_with_time),
         NET_TEST(what_is_attested_must_fit),
+        NET_TEST(infra_is_no_result),
+        NET_TEST(slots_are_applied_in_order),
+        NET_TEST(tables_are_full_at_their_limit),
         NET_TEST(failures_are_final_without_a_place),
         NET_TEST(the_best_result_leads),
     };

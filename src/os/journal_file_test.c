@@ -9,6 +9,26 @@
 static const struct hash network = {{1}};
 static char folder[64];
 
+/* The linker puts these between the file and the system (meson.build). */
+int __real_fsync(int fd);
+int __real_fdatasync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fdatasync(int fd);
+static uint32_t fsyncs, fdatasyncs;
+static bool disk_fails;
+
+int __wrap_fsync(int fd)
+{
+    fsyncs++;
+    return disk_fails ? -1 : __real_fsync(fd);
+}
+
+int __wrap_fdatasync(int fd)
+{
+    fdatasyncs++;
+    return disk_fails ? -1 : __real_fdatasync(fd);
+}
+
 struct heard {
     char text[1024];
     size_t len;
@@ -108,6 +128,11 @@ static void test_a_torn_tail_is_cut_and_written_over(void **state)
     assert_int_equal(ftruncate(fd, (off_t)size - 1), 0);
     close(fd);
     j = reopen("a", ERR_OK);
+    struct stat st;
+    fd = open_file(1);
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_int_equal(st.st_size, journal_file_size(j));
+    close(fd);
     append(j, "c");
     assert_int_equal(journal_file_flush(j), ERR_OK);
     journal_file_close(j);
@@ -141,6 +166,30 @@ static void test_damage_and_gaps_are_refused(void **state)
     reopen("", ERR_CORRUPT);
 }
 
+/* Durable means that the disk has said so, and a disk that refused once is not
+ * believed again: what it lost nobody knows. */
+static void test_durable_is_what_the_disk_confirmed(void **state)
+{
+    (void)state;
+    fsyncs = fdatasyncs = 0;
+    struct journal_file *j = reopen("", ERR_OK);
+    assert_int_equal(fsyncs, 2); /* the header, and the file's name in its folder */
+    append(j, "a");
+    assert_int_equal(fdatasyncs, 0);
+    assert_int_equal(journal_file_flush(j), ERR_OK);
+    assert_int_equal(fdatasyncs, 1);
+    assert_int_equal(journal_file_flush(j), ERR_OK); /* nothing to do */
+    assert_int_equal(fdatasyncs, 1);
+    assert_int_equal(journal_file_rotate(j), ERR_OK);
+    assert_int_equal(fsyncs, 4);
+    append(j, "b");
+    disk_fails = true;
+    assert_int_equal(journal_file_flush(j), ERR_IO);
+    disk_fails = false;
+    assert_int_equal(journal_file_flush(j), ERR_IO);
+    journal_file_close(j);
+}
+
 int main(void)
 {
     const struct CMUnitTest all[] = {
@@ -148,6 +197,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_torn_tail_is_cut_and_written_over, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_damage_and_gaps_are_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_durable_is_what_the_disk_confirmed, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("journal_file", all, NULL, NULL);
 }

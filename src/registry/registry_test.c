@@ -110,6 +110,21 @@ static void approvals_are_of_hotkeys(void **state)
     arena_close(&arena);
 }
 
+/* Members of many sets may approve in turn; the list has an end. */
+static void approvals_are_bounded(void **state)
+{
+    (void)state;
+    struct arena arena;
+    assert_int_equal(arena_open(&arena, 4 << 20), ERR_OK);
+    struct state_challenge c = {.phase = CHALLENGE_PHASE_REGISTERED};
+    for (uint32_t i = 0; i <= VALIDATORS_MAX; i++) {
+        struct hotkey k = {.bytes = {(uint8_t)(i >> 8), (uint8_t)i}};
+        assert_int_equal(registry_approve(&c, &k, &arena),
+                         i < VALIDATORS_MAX ? REJECT_NONE : REJECT_LIMIT);
+    }
+    arena_close(&arena);
+}
+
 static void the_id_is_of_the_whole_body(void **state)
 {
     (void)state;
@@ -134,6 +149,7 @@ int main(void)
         cmocka_unit_test(every_cap_is_asked_for),
         cmocka_unit_test(only_the_drawn_steps_are_taken),
         cmocka_unit_test(approvals_are_of_hotkeys),
+        cmocka_unit_test(approvals_are_bounded),
         cmocka_unit_test(the_id_is_of_the_whole_body),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,7 @@ struct desk {
     struct signer *s;
     uint8_t records[RECORDS_MAX][SIGNER_GUARD_SIZE_MAX];
     uint32_t record_count;
-    struct hash set;
+    struct hash set, aux;
 };
 
 static void test_sign(void *ctx, struct span message, struct signature *out)
@@ -77,11 +77,14 @@ static enum signer_verdict vote(struct desk *d, enum bft_type type, uint64_t epo
                                 uint64_t seq, uint8_t digest)
 {
     struct signer_request_body b = {.tag = SIGNER_REQUEST_BODY_BFT};
-    b.bft = (struct signer_bft){
-        .network = {{1}},
-        .valset = d->set,
-        .statement = {
-            .type = type, .epoch = epoch, .view = view, .seq = seq, .digest = {{digest}}}};
+    b.bft = (struct signer_bft){.network = {{1}},
+                                .valset = d->set,
+                                .statement = {.type = type,
+                                              .epoch = epoch,
+                                              .view = view,
+                                              .seq = seq,
+                                              .digest = {{digest}},
+                                              .aux = d->aux}};
     struct signer_effect fx = ask(d, &b);
     if (fx.record.len != 0) {
         assert_int_equal(fx.reply.verdict, SIGNER_VERDICT_SIGNED);
@@ -119,6 +122,9 @@ static void one_statement_for_one_place(void **state)
         assert_int_equal(vote(d, types[i], 5, 0, 17, 2), CONFLICT);
         assert_int_equal(vote(d, types[i], 5, 0, 18, 2), YES);
     }
+    d->aux.bytes[31] = 1; /* another state under the same digest */
+    assert_int_equal(vote(d, BFT_TYPE_CHECKPOINT, 5, 0, 17, 1), CONFLICT);
+    d->aux.bytes[31] = 0;
     d->set.bytes[0] = 8; /* another set for the epoch is another statement */
     assert_int_equal(vote(d, BFT_TYPE_PREPARE, 5, 0, 17, 1), CONFLICT);
     assert_int_equal(vote(d, BFT_TYPE_PREPARE, 5, 0, 40, 1), CONFLICT);
@@ -198,6 +204,7 @@ static void old_slots_are_closed(void **state)
         assert_int_equal(vote(d, BFT_TYPE_COMMIT, 5, 3, slots - 1, 2), CONFLICT);
         assert_int_equal(vote(d, BFT_TYPE_VIEW_CHANGE, 5, 3, 0, 2), CONFLICT);
         assert_int_equal(vote(d, BFT_TYPE_PREPARE, 5, 2, slots, 1), BACK);
+        assert_int_equal(vote(d, BFT_TYPE_CHECKPOINT, 5, 3, slots - SIGNER_GUARD_MAX, 1), BACK);
         uint8_t bytes[SIGNER_GUARD_SIZE_MAX];
         struct span record;
         uint32_t count = 0;
@@ -207,6 +214,30 @@ static void old_slots_are_closed(void **state)
         d->record_count = count;
         start(d);
     }
+}
+
+/* The vote in the highest view has left the ring; its view stays closed. */
+static void a_snapshot_keeps_the_floors(void **state)
+{
+    struct desk *d = *state;
+    assert_int_equal(vote(d, BFT_TYPE_COMMIT, 5, 9, 1, 1), YES);
+    for (uint64_t seq = 2; seq <= SIGNER_GUARD_MAX + 1; seq++)
+        assert_int_equal(vote(d, BFT_TYPE_CHECKPOINT, 5, 0, seq, 1), YES);
+    uint8_t bytes[SIGNER_GUARD_SIZE_MAX];
+    struct span record;
+    struct signer_guard g;
+    uint64_t last = 0;
+    uint32_t count = 0;
+    while (signer_snapshot(d->s, count, (struct room){bytes, sizeof bytes}, &record)) {
+        assert_int_equal(signer_guard_decode(record, NULL, &g), ERR_OK);
+        assert_true(g.statement.seq > last); /* the oldest first */
+        last = g.statement.seq;
+        memcpy(d->records[count++], record.ptr, record.len);
+    }
+    d->record_count = count;
+    start(d);
+    assert_int_equal(vote(d, BFT_TYPE_COMMIT, 5, 8, last + 1, 1), BACK);
+    assert_int_equal(vote(d, BFT_TYPE_COMMIT, 5, 9, last + 1, 1), YES);
 }
 
 static void a_journal_that_contradicts_itself_is_refused(void **state)
@@ -393,6 +424,7 @@ int main(void)
         DESK_TEST(no_way_back),
         DESK_TEST(a_restart_forgets_nothing),
         DESK_TEST(old_slots_are_closed),
+        DESK_TEST(a_snapshot_keeps_the_floors),
         DESK_TEST(a_journal_that_contradicts_itself_is_refused),
         DESK_TEST(only_our_own_operations_and_bindings),
         DESK_TEST(calls_of_both_runtimes_are_signed),
