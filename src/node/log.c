@@ -43,7 +43,10 @@ static enum err index_entry(struct node *n, uint64_t index, struct span bytes)
     switch (entry.body.tag) {
     case AUDIT_BODY_OP: {
         struct hash id = op_id(entry.body.op.op);
-        e = put_index(n, id_key(memory, 'o', &id), index);
+        uint64_t first;
+        /* A copy that is refused later does not hide the one that took effect. */
+        if (entry.body.op.reject == REJECT_NONE || !log_find(n, 'o', &id, &first))
+            e = put_index(n, id_key(memory, 'o', &id), index);
         if (e == ERR_OK)
             e = index_registration(n, index, &entry.body.op);
         break;
