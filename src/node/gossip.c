@@ -78,8 +78,8 @@ enum err node_submit_op(struct node *n, struct span op, enum reject *why, uint64
     size_t mark = arena_mark(&n->scratch);
     struct hash id;
     enum err e = gossip_accept(n, op, why, &id);
-    if (e == ERR_CONFLICT)
-        e = ERR_OK; /* Submitting twice is the same as once. */
+    if (e == ERR_CONFLICT && *why == REJECT_NONE)
+        e = ERR_OK; /* It waits already: submitting twice is the same as once. */
     else if (e == ERR_OK)
         e = announce(n, op);
     arena_reset(&n->scratch, mark);

@@ -200,6 +200,11 @@ static void test_operations_are_taken_or_refused_with_a_code(void **state)
     json_t *data = json_object_get(json_object_get(answer, "error"), "data");
     assert_string_equal(json_string_value(json_object_get(data, "reject")), "malformed");
     assert_int_equal(code_of(answer), RPC_REJECTED);
+    w->sample.replayed = true;
+    answer = call(w, "op_submit", "[\"%s\"]", op);
+    data = json_object_get(json_object_get(answer, "error"), "data");
+    assert_string_equal(json_string_value(json_object_get(data, "reject")), "replayed");
+    assert_int_equal(code_of(answer), RPC_REJECTED);
     w->sample.full = true;
     assert_int_equal(code_of(call(w, "op_submit", "[\"%s\"]", op)), RPC_BUSY);
     assert_int_equal(code_of(call(w, "submission_submit", "[\"%s\",\"00\"]", op)), RPC_CONFLICT);

@@ -417,7 +417,9 @@ static enum err submit(void *ctx, struct span op, enum reject *why)
         return ERR_DENIED;
     }
     struct hash id = hash_tagged("PLTFOPID", op);
-    if (hash_equal(&id, &s->submitted))
+    if (s->replayed)
+        *why = REJECT_REPLAYED;
+    if (s->replayed || hash_equal(&id, &s->submitted))
         return ERR_CONFLICT;
     s->submitted = id;
     return ERR_OK;

@@ -20,7 +20,7 @@ enum {
 struct sample {
     struct arena memory;
     struct rpc_view view;
-    bool unready, full;
+    bool unready, full, replayed;
     uint64_t height, started_height;
     struct valset set;
     struct valset_member members[SAMPLE_VALIDATORS];

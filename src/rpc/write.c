@@ -17,7 +17,7 @@ static struct failure submit(struct rpc *r, struct span op, struct emit *j)
     struct failure f = failed(RPC_REJECTED, "the operation is refused; data.reject says why");
     if (e == ERR_FULL)
         return failed(RPC_BUSY, "too many operations wait; try again later");
-    if (e != ERR_OK && e != ERR_CONFLICT) {
+    if (e != ERR_OK && (e != ERR_CONFLICT || why != REJECT_NONE)) {
         f.reject = reject_name(why);
         return f;
     }

@@ -101,13 +101,13 @@ static void send_bft(struct attacker *a, const struct bft_message *m)
 static void send_votes(struct attacker *a, uint16_t signer, uint64_t view, uint64_t seq)
 {
     struct bft_message m = {.tag = BFT_MESSAGE_VOTE};
-    m.vote.signer = signer;
-    m.vote.statement =
-        (struct bft_statement){.type = BFT_TYPE_PREPARE, .view = view, .seq = seq};
+    m.vote.statement = (struct bft_statement){.type = BFT_TYPE_PREPARE, .view = view, .seq = seq};
     memset(m.vote.signature.bytes, 7, sizeof m.vote.signature.bytes);
     for (uint64_t i = 0; i < FLOOD; i++) {
+        /* The epoch may end on the way. */
         m.vote.statement.epoch = a->epoch + i % 2;
-        m.vote.statement.seq = seq == UINT64_MAX ? seq : seq + i / 2 % 16;
+        m.vote.statement.seq = seq == UINT64_MAX ? seq : seq + i / 8;
+        m.vote.signer = signer == UINT16_MAX ? signer : (uint16_t)(i / 2 % 4);
         m.vote.statement.digest.bytes[0] = (uint8_t)i;
         send_bft(a, &m);
     }

@@ -55,6 +55,7 @@ static const struct policy policy = {.gas = 1000000,
                                      .input_bytes = 1024,
                                      .output_bytes = 4096,
                                      .log_bytes = 4096,
+                                     .host_functions = POLICY_HOST_LOG,
                                      .join = POLICY_JOIN_DETERMINISTIC,
                                      .reveal_after = 8};
 
