@@ -1,0 +1,117 @@
+"""A chain endpoint that does not do what it should, seen by an observer of its own."""
+import os
+import socket
+import subprocess
+import threading
+
+import net
+
+
+class Proxy:
+    """Between a node and the chain: passes bytes on, or does something else."""
+
+    def __init__(self, target):
+        self.target, self.mode = target, "silent"
+        self.accepted = 0
+        self.server = socket.socket()
+        self.server.bind(("127.0.0.1", 0))
+        self.server.listen(16)
+        self.port = self.server.getsockname()[1]
+        self.open = []
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def become(self, mode, target=None):
+        self.mode, self.target = mode, target or self.target
+        for s in self.open:
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        self.open = []
+
+    def serve(self):
+        while True:
+            client, _ = self.server.accept()
+            self.accepted += 1
+            self.open.append(client)
+            threading.Thread(target=self.one, args=(client, self.mode), daemon=True).start()
+
+    def one(self, client, mode):
+        try:
+            if mode == "silent":
+                return
+            if mode == "noise":
+                client.sendall(os.urandom(4096))
+                return
+            far = socket.create_connection(("127.0.0.1", self.target), 5)
+            self.open.append(far)
+            threading.Thread(target=self.pump, args=(client, far, None, False), daemon=True).start()
+            self.pump(far, client, 600 if mode == "cut" else None, mode == "garbage")
+        except OSError:
+            client.close()
+
+    @staticmethod
+    def pump(source, to, limit, spoil):
+        """spoil: answers keep their frames and lose their sense."""
+        total, first = 0, True
+        try:
+            while data := source.recv(65536):
+                if spoil and not first:
+                    data = data.replace(b'{"', b'["')
+                to.sendall(data)
+                first = False
+                total += len(data)
+                if limit is not None and total > limit:
+                    break
+        except OSError:
+            pass
+        for s in (source, to):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+def chain_metrics(node):
+    return {k: v for k, v in node.metrics().items() if k.startswith("chain_")}
+
+
+def run(network, results):
+    other_port, rpc, peers = net.free_port(), net.free_port(), net.free_port()
+    proxy = Proxy(network.chain_port)
+    with open(os.path.join(network.folder, "other.log"), "w", encoding="utf-8") as log:
+        other = subprocess.Popen([network.platform, "devchain", "--dir", os.path.join(network.folder, "other"),
+                                  "--port", str(other_port), "--validators", "3"], stdout=log, stderr=log)
+    with open(os.path.join(network.folder, "observer.log"), "w", encoding="utf-8") as log:
+        observer = subprocess.Popen(
+            [network.platformd, "--data-dir", os.path.join(network.folder, "observer"),
+             "--genesis", os.path.join(network.folder, "genesis.bin"), "--chain", "ws://127.0.0.1:%d" % proxy.port,
+             "--listen", "/ip4/127.0.0.1/tcp/%d" % peers, "--rpc-port", str(rpc), "--stake-min-tao", "1",
+             "--bootstrap", "/ip4/127.0.0.1/tcp/%d" % network.nodes[0].peer_port], stdout=log, stderr=log)
+    try:
+        observe(results, net.Node(rpc), proxy, network.chain_port, other_port)
+    finally:
+        observer.terminate()
+        other.terminate()
+        observer.wait(20)
+        other.wait(20)
+
+
+def observe(results, node, proxy, right, other):
+    results.check("the observer starts with a silent chain", net.until(lambda: node.http("/live")[0] == 200, 20))
+    results.check("... says why it is not ready", net.until(lambda: "chain" in node.http("/ready")[1], 5), node.http("/ready"))
+    modes = (("noise", right, "chain_disconnects_total", "no WebSocket at all"),
+             ("garbage", right, "chain_garbage_total", "answers without sense"),
+             ("cut", right, "chain_disconnects_total", "closes in the middle"),
+             ("pass", other, "chain_wrong_genesis_total", "another genesis"))
+    for mode, target, counter, name in modes:
+        before = node.metric(counter)
+        proxy.become(mode, target)
+        results.check("a chain: %s: %s" % (name, counter), net.until(lambda: node.metric(counter) > before, 25),
+                      chain_metrics(node))
+        results.check("... and no block of it is believed", node.metric("chain_block") == 0, chain_metrics(node))
+    proxy.become("pass", right)
+    results.check("the right chain again: its blocks are read", net.until(lambda: node.metric("chain_block") > 0, 40),
+                  chain_metrics(node))
+    before = node.metric("height")
+    results.check("... and the observer follows", net.until(lambda: node.metric("height") > before, 25), before)
