@@ -45,7 +45,7 @@ class Net:
     def __init__(self, build, folder, nodes=4):
         self.build, self.dir, self.count = build, folder, nodes
         self.programs = os.path.join(build, "src/cmd")
-        self.chain, self.nodes = None, []
+        self.chain, self.nodes, self.listens = None, [], []
 
     def path(self, *parts):
         return os.path.join(self.dir, *parts)
@@ -67,6 +67,7 @@ class Net:
         out = json.loads(self.platform("devnet", "up", "--dir", self.dir, "--nodes", self.count, "--json", *flags,
                                        seconds=200))
         self.chain, self.nodes = out["chain"], [n["rpc"] for n in out["nodes"]]
+        self.listens = [n["listen"] for n in out["nodes"]]
 
     def down(self):
         self.platform("devnet", "down", "--dir", self.dir)

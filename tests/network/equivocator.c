@@ -1,7 +1,7 @@
 /* equivocator: a validator that votes twice, for tests/network.  platformd with
- * another world: each PREPARE that it sends is followed by one for a digest that
- * nobody proposed, signed with the same hotkey.  Its signer is the real one, and
- * would refuse: so the key is read here a second time. */
+ * another world: before each PREPARE goes one for a digest that nobody proposed,
+ * signed with the same hotkey (before: the honest one may end the matter).  Its signer is the real
+ * one, and would refuse: so the key is read here a second time. */
 #include <stdlib.h>
 
 #include "bft_msg.h"
@@ -45,13 +45,12 @@ static bool liar_send(void *net, const struct peer_id *to, enum p2p_protocol pro
     struct bft_message m;
     enum err e = arena_open(&arena, 4 << 20);
     assert(e == ERR_OK);
-    bool sent = l->honest.send(l->honest.net, to, protocol, frame);
     if (protocol == P2P_BFT && net_frame_decode(frame, &arena, &f) == ERR_OK &&
         f.tag == NET_FRAME_BFT && bft_message_decode(f.bft.message, &arena, &m) == ERR_OK &&
         m.tag == BFT_MESSAGE_VOTE && m.vote.statement.type == BFT_TYPE_PREPARE)
         contradict(l, to, &m.vote);
     arena_close(&arena);
-    return sent;
+    return l->honest.send(l->honest.net, to, protocol, frame);
 }
 
 static void liar_publish(void *net, struct span data)
