@@ -84,7 +84,7 @@ static void resume_later(struct sim *s, struct sim_node *m)
 static void crash(struct sim *s, uint32_t index)
 {
     struct sim_node *m = &s->nodes[index];
-    if (!s->chaos || m->node == NULL || m->paused || up_count(s) + 1 < s->count)
+    if (!s->chaos || m->node == NULL || m->paused || up_count(s) < s->count || !all_vote(s))
         return;
     uint64_t kind = prng_below(&s->prng, 3);
     if (kind == 0 && (s->faults & SIM_PAUSE)) {
