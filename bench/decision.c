@@ -306,13 +306,13 @@ static void kill_leader(struct bench *b)
     fflush(stdout);
 }
 
-static void validator_rss(struct bench *b)
+static void validator_rss(struct bench *b, const char *name)
 {
     uint64_t most = 0;
     for (uint32_t i = 0; i < NETWORK_NODES; i++)
         if (network_rss_kib(&b->net, i) > most)
             most = network_rss_kib(&b->net, i);
-    printf("memory validator_rss %.1f MiB\n", (double)most / 1024);
+    printf("memory %s %.1f MiB\n", name, (double)most / 1024);
     fflush(stdout);
 }
 
@@ -347,12 +347,12 @@ int main(void)
     usleep(500000);
     read_events(&b, 100);
     latencies(&b);
-    validator_rss(&b);
+    validator_rss(&b, "validator_rss");
     life(&b, 1000, true, 0, unused);
     rate(&b, "rate_16", 16, 16000);
     rate(&b, "rate_64", 64, 24000);
     kill_leader(&b);
-    validator_rss(&b);
+    validator_rss(&b, "validator_rss_loaded");
     network_stop(&b.net);
     return 0;
 }
