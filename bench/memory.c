@@ -14,12 +14,13 @@ enum { PEERS = 64, SETTLE_MS = 3000 };
 
 static uint64_t rss_kib(void)
 {
-    unsigned long long size = 0, pages = 0;
+    char line[128], *at = line;
     FILE *f = fopen("/proc/self/statm", "r");
-    if (f == NULL || fscanf(f, "%llu %llu", &size, &pages) != 2)
+    if (f == NULL || fgets(line, sizeof line, f) == NULL)
         exit(1);
     fclose(f);
-    return pages * (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
+    strtoull(at, &at, 10); /* The whole size; then what is resident, in pages. */
+    return strtoull(at, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
 }
 
 static void dial_all(uint16_t port)
