@@ -127,7 +127,7 @@ struct node {
     struct genesis genesis;
     struct hash network;
     uint64_t now_ms;
-    bool started, in_turn, drift;
+    bool started, drift;
     bool new_set;              /* an epoch ended: bindings and jobs look again */
     bool pending_changed;      /* tell the core what waits, at the end of the turn */
     uint32_t disk_trouble;

@@ -230,7 +230,6 @@ void node_turn(struct node *n, uint64_t now_ms)
     n->now_ms = max_u64(n->now_ms, now_ms);
     if (!n->started || n->fatal != NULL)
         return;
-    n->in_turn = true;
     struct bft_event ev = {.kind = BFT_EV_TICK};
     signing_release(n);
     if (n->now_ms >= n->effects.wake_at_ms || n->follow_up_count > 0)
@@ -245,7 +244,6 @@ void node_turn(struct node *n, uint64_t now_ms)
     persist_and_sign(n);
     take_trace(n, bft_trace(n->bft));
     take_trace(n, chain_trace(n->chain));
-    n->in_turn = false;
 }
 
 uint64_t node_wake_at(const struct node *n)
