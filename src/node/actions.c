@@ -55,10 +55,21 @@ static bool would_run(struct node *n, const struct state_challenge *c, struct sp
     return verdict->outcome == OUTCOME_OK;
 }
 
+/* A challenge's id is the hash of its module and policy, so one look is enough. */
+static void remember_unfit(struct node *n, const struct hash *id)
+{
+    if (n->unfit.count == n->unfit.capacity)
+        map_clear(&n->unfit);
+    enum err e = map_put(&n->unfit, id->bytes, 0);
+    assert(e == ERR_OK);
+}
+
 static void approve_one(struct node *n, const struct state_challenge *c)
 {
     struct sandbox_verdict verdict;
     struct span module;
+    if (map_get(&n->unfit, c->id.bytes) != MAP_NONE)
+        return;
     if (node_get_blob(n, &c->body.module, &module) != ERR_OK) {
         blobs_want(n, &c->body.module, c->body.module_size);
         return;
@@ -67,6 +78,7 @@ static void approve_one(struct node *n, const struct state_challenge *c)
         struct trace_event *t = trace_add(&n->trace, TRACE_WARN, "challenge.not_approved");
         trace_hash(t, "id", &c->id);
         trace_word(t, "why", outcome_name(verdict.outcome));
+        remember_unfit(n, &c->id);
         return;
     }
     struct op_body body = {.tag = OP_BODY_CHALLENGE_APPROVE,

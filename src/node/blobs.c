@@ -4,7 +4,12 @@
 
 #include "crypto/hash.h"
 
-enum { FETCH_TIMEOUT_MS = 2000, FETCH_PAUSE_MS = 1500 /* of it gone: a round of refusals */ };
+enum {
+    FETCH_TIMEOUT_MS = 2000,
+    FETCH_PAUSE_MS = 1500,  /* of it gone: a round of refusals */
+    FETCH_FORGET_MS = 5000, /* nobody has wanted it for so long */
+    FETCH_TURN_MS = 4000,   /* then one that brought nothing gives way to another */
+};
 
 bool blobs_have(struct node *n, const struct hash *name)
 {
@@ -55,26 +60,62 @@ static void drop(struct fetch *f)
     *f = (struct fetch){0};
 }
 
-/* Asks the next connected peer, in turn, for the part that is missing. */
-static void ask(struct node *n, struct fetch *f)
+static bool is_askable(const struct peer *p, bool members_only)
+{
+    return p->used && (!members_only || (p->bound && p->member != BFT_ALL));
+}
+
+/* The next connected peer in turn.  Strangers are many and cheap to be, so they
+ * get no more than every other question while there is a member to ask. */
+static struct peer *next_peer(struct node *n, struct fetch *f)
+{
+    bool members_only = f->tries++ % 2 == 0;
+    for (int pass = 0; pass < 2; pass++, members_only = false)
+        for (uint32_t i = 0; i < PEERS_MAX; i++) {
+            uint32_t at = (f->peer_cursor + i) % PEERS_MAX;
+            if (!is_askable(&n->peers[at], members_only))
+                continue;
+            f->peer_cursor = at;
+            return &n->peers[at];
+        }
+    return NULL;
+}
+
+/* Parts of several peers make a blob as well as those of one, until it turns out
+ * that one of them lied. */
+static void turn_to(struct fetch *f, const struct peer *p)
+{
+    if (f->have > 0 && !peer_id_equal(&f->from, &p->id)) {
+        f->mixed = true;
+        if (f->whole_only) {
+            f->mixed = false;
+            f->have = 0;
+        }
+    }
+    f->from = p->id;
+}
+
+static uint32_t part_wanted(const struct fetch *f)
+{
+    return (uint32_t)min_u64(BLOB_CHUNK_MAX, f->size - f->have);
+}
+
+/* Asks p, or (NULL) the next peer in turn, for the part that is missing. */
+static void ask(struct node *n, struct fetch *f, struct peer *p)
 {
     f->asked_ms = n->now_ms;
-    for (uint32_t i = 0; i < PEERS_MAX; i++) {
-        struct peer *p = &n->peers[(f->peer_cursor + i) % PEERS_MAX];
-        if (!p->used)
-            continue;
-        f->peer_cursor = (f->peer_cursor + i) % PEERS_MAX;
-        f->from = p->id;
-        f->token = ++n->next_token;
-        struct blob_frame frame = {
-            .tag = BLOB_FRAME_REQUEST,
-            .request = {.token = f->token, .blob = f->blob, .offset = f->have,
-                        .length = (uint32_t)min_u64(BLOB_CHUNK_MAX, f->size - f->have)}};
-        uint8_t memory[BLOB_FRAME_SIZE_MIN + 128];
-        n->world.send(n->world.net, &p->id, P2P_BLOB,
-                      blob_frame_encode(&frame, (struct room){memory, sizeof memory}));
+    if (p == NULL)
+        p = next_peer(n, f);
+    if (p == NULL)
         return;
-    }
+    turn_to(f, p);
+    f->token = ++n->next_token;
+    struct blob_frame frame = {.tag = BLOB_FRAME_REQUEST,
+                               .request = {.token = f->token, .blob = f->blob, .offset = f->have,
+                                           .length = part_wanted(f)}};
+    uint8_t memory[BLOB_FRAME_SIZE_MIN + 128];
+    n->world.send(n->world.net, &p->id, P2P_BLOB,
+                  blob_frame_encode(&frame, (struct room){memory, sizeof memory}));
 }
 
 static uint32_t peer_count(const struct node *n)
@@ -85,23 +126,35 @@ static uint32_t peer_count(const struct node *n)
     return count;
 }
 
-void blobs_want(struct node *n, const struct hash *name, uint32_t size)
+/* A free place, or that of the fetch which has tried longest for nothing. */
+static struct fetch *fetch_place(struct node *n)
 {
-    if (size == 0 || size > n->config.blob_bytes_max || find(n, name) != NULL ||
-        blobs_have(n, name))
-        return;
+    struct fetch *worst = NULL;
     for (uint32_t i = 0; i < FETCHES_MAX; i++) {
         struct fetch *f = &n->fetches[i];
-        if (f->used)
-            continue;
-        *f = (struct fetch){.used = true, .blob = *name, .size = size, .bytes = malloc(size),
-                            .peer_cursor = i};
-        if (f->bytes == NULL)
-            drop(f);
-        else
-            ask(n, f);
-        return;
+        if (!f->used)
+            return f;
+        if (f->have == 0 && n->now_ms >= time_add(f->since_ms, FETCH_TURN_MS) &&
+            (worst == NULL || f->since_ms < worst->since_ms))
+            worst = f;
     }
+    if (worst != NULL)
+        drop(worst);
+    return worst;
+}
+
+void blobs_want(struct node *n, const struct hash *name, uint32_t size)
+{
+    if (size == 0 || size > n->config.blob_bytes_max || blobs_have(n, name))
+        return;
+    struct fetch *f = find(n, name);
+    if (f == NULL && (f = fetch_place(n)) != NULL) {
+        *f = (struct fetch){.used = true, .blob = *name, .size = size, .since_ms = n->now_ms,
+                            .peer_cursor = (uint32_t)(f - n->fetches)};
+        ask(n, f, NULL);
+    }
+    if (f != NULL)
+        f->wanted_ms = n->now_ms;
 }
 
 static void on_request(struct node *n, const struct peer_id *from, const struct blob_request *r)
@@ -127,7 +180,11 @@ static void complete(struct node *n, struct fetch *f)
         n->counters.blob_mismatches++;
         struct trace_event *e = trace_add(&n->trace, TRACE_WARN, "blob.mismatch");
         trace_hash(e, "blob", &f->blob);
-        n->world.disconnect(n->world.net, &f->from, "blob_mismatch");
+        if (f->mixed)
+            f->whole_only = true;
+        else
+            n->world.disconnect(n->world.net, &f->from, "blob_mismatch");
+        f->mixed = false;
         f->have = 0;
         f->peer_cursor++;
         f->asked_ms = 0;
@@ -145,13 +202,16 @@ static void on_answer(struct node *n, const struct peer_id *from, const struct b
         n->counters.blob_stray_answers++;
         return;
     }
-    bool fits = a->size == f->size && a->offset == f->have && a->bytes.len > 0 &&
-                a->bytes.len <= f->size - f->have;
-    if (!fits) { /* It has not got the blob, or another one: ask the next at once. */
+    /* All of what was asked for: a peer that drips bytes would hold us for days. */
+    bool fits =
+        a->size == f->size && a->offset == f->have && a->bytes.len == part_wanted(f);
+    if (fits && f->bytes == NULL)
+        f->bytes = malloc(f->size);
+    if (!fits || f->bytes == NULL) { /* It has not got the blob: ask the next at once. */
         f->peer_cursor++;
         f->token = 0;
-        if (++f->refusals < peer_count(n)) {
-            ask(n, f);
+        if (++f->refusals < 2 * peer_count(n)) {
+            ask(n, f, NULL);
             return;
         }
         f->refusals = 0; /* Nobody has it yet. */
@@ -163,7 +223,7 @@ static void on_answer(struct node *n, const struct peer_id *from, const struct b
     if (f->have == f->size)
         complete(n, f);
     else
-        ask(n, f);
+        ask(n, f, peers_find(n, from));
 }
 
 void blobs_on_frame(struct node *n, const struct peer_id *from, struct span bytes)
@@ -196,9 +256,13 @@ void blobs_tick(struct node *n)
 {
     for (uint32_t i = 0; i < FETCHES_MAX; i++) {
         struct fetch *f = &n->fetches[i];
-        if (f->used && n->now_ms >= time_add(f->asked_ms, FETCH_TIMEOUT_MS)) {
+        if (!f->used)
+            continue;
+        if (n->now_ms >= time_add(f->wanted_ms, FETCH_FORGET_MS)) {
+            drop(f);
+        } else if (n->now_ms >= time_add(f->asked_ms, FETCH_TIMEOUT_MS)) {
             f->peer_cursor++;
-            ask(n, f);
+            ask(n, f, NULL);
         }
     }
 }

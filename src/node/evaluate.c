@@ -4,7 +4,9 @@
 
 /* A failed run is repeated after a pause that doubles up to a limit; it is
  * never turned into a result (EVAL-1). */
-enum { RETRY_MIN_MS = 500, RETRY_MAX_MS = 60000 };
+enum { RETRY_MIN_MS = 500, RETRY_MAX_MS = 60000, JOBS_PER_MINER = 8 };
+
+static_assert((int)JOBS_PER_MINER < (int)JOBS_MAX);
 
 struct job *evaluate_job(struct node *n, const struct hash *submission)
 {
@@ -24,24 +26,90 @@ static bool still_wanted(struct node *n, const struct hash *id)
     return wanted;
 }
 
-/* Open submissions become jobs; jobs whose submission is closed go. */
+/* How many jobs, and wanted blobs, each miner has in the pass at hand. */
+struct shares {
+    struct map of; /* hotkey -> jobs + wants */
+};
+
+/* Whether this miner may have one more: what one miner submits, by the thousand
+ * or without ever showing the blobs, takes no other's turn. */
+static bool take_share(struct shares *s, const struct hotkey *miner)
+{
+    uint32_t has = map_get(&s->of, miner->bytes);
+    has = has == MAP_NONE ? 0 : has;
+    return has < JOBS_PER_MINER && map_put(&s->of, miner->bytes, has + 1) == ERR_OK;
+}
+
+static bool shares_open(struct node *n, struct shares *s)
+{
+    struct map_seed seed = {n->config.seed, ~n->config.seed};
+    if (map_init(&s->of, &n->scratch, HOTKEY_SIZE, NEURONS_MAX, seed) != ERR_OK)
+        return false;
+    for (uint32_t i = 0; i < JOBS_MAX; i++)
+        if (n->jobs[i].used)
+            (void)take_share(s, &n->jobs[i].miner);
+    return true;
+}
+
+/* Both blobs of a job are here; what is missing is asked for. */
+static bool blobs_here(struct node *n, const struct state_challenge *c,
+                       const struct state_submission *s)
+{
+    bool input = blobs_have(n, &s->blob), module = blobs_have(n, &c->body.module);
+    if (!input)
+        blobs_want(n, &s->blob, s->size);
+    if (!module)
+        blobs_want(n, &c->body.module, c->body.module_size);
+    return input && module;
+}
+
+static struct job *free_job(struct node *n)
+{
+    for (uint32_t i = 0; i < JOBS_MAX; i++)
+        if (!n->jobs[i].used)
+            return &n->jobs[i];
+    return NULL;
+}
+
+/* One open submission: a job once its blobs are here. */
+static void consider(struct node *n, struct shares *shares, const struct hash *id)
+{
+    struct state_submission s;
+    struct state_challenge c;
+    struct job *place = free_job(n);
+    if (!ledger_submission(n->ledger, id, &n->scratch, &s) || !take_share(shares, &s.miner) ||
+        !ledger_challenge(n->ledger, &s.challenge, &n->scratch, &c) || !blobs_here(n, &c, &s) ||
+        place == NULL)
+        return;
+    *place = (struct job){
+        .used = true, .submission = *id, .miner = s.miner, .order = ++n->next_job};
+}
+
+/* Open submissions become jobs, of each miner the oldest first; jobs whose
+ * submission is closed go. */
 static void collect(struct node *n)
 {
     struct hash id;
+    struct shares shares;
+    uint32_t at = 0;
+    if (n->now_ms < n->collect_at_ms)
+        return;
     for (uint32_t i = 0; i < JOBS_MAX; i++)
         if (n->jobs[i].used && n->jobs[i].phase != JOB_RUNNING &&
             !still_wanted(n, &n->jobs[i].submission))
             n->jobs[i] = (struct job){0};
-    uint32_t place = 0;
-    for (uint32_t at = 0; ledger_open_submission_at(n->ledger, at, &id); at++) {
+    size_t mark = arena_mark(&n->scratch);
+    bool ok = shares_open(n, &shares);
+    for (; ok && ledger_open_submission_at(n->ledger, at, &id); at++) {
         if (evaluate_job(n, &id) != NULL)
             continue;
-        while (place < JOBS_MAX && n->jobs[place].used)
-            place++;
-        if (place == JOBS_MAX)
-            return;
-        n->jobs[place] = (struct job){.used = true, .submission = id};
+        size_t inner = arena_mark(&n->scratch);
+        consider(n, &shares, &id);
+        arena_reset(&n->scratch, inner);
     }
+    arena_reset(&n->scratch, mark);
+    /* A long list is looked at less often: about a hundredth of the time. */
+    n->collect_at_ms = time_add(n->now_ms, at / 16);
 }
 
 static uint32_t running(const struct node *n)
@@ -98,18 +166,30 @@ static void start(struct node *n, struct job *j)
     n->world.evaluate(n->world.ctx, j->token, bytes, c.body.policy.wall_ms);
 }
 
+static struct job *next_job(struct node *n)
+{
+    struct job *oldest = NULL;
+    for (uint32_t i = 0; i < JOBS_MAX; i++) {
+        struct job *j = &n->jobs[i];
+        if (j->used && j->phase == JOB_WAITING && n->now_ms >= j->retry_ms &&
+            (oldest == NULL || j->order < oldest->order))
+            oldest = j;
+    }
+    return oldest;
+}
+
 void evaluate_tick(struct node *n)
 {
+    struct job *j;
     if (!node_is_member(n) || n->drift)
         return;
     collect(n);
-    for (uint32_t i = 0; i < JOBS_MAX && running(n) < n->config.evaluation_slots; i++) {
-        struct job *j = &n->jobs[i];
-        if (!j->used || j->phase != JOB_WAITING || n->now_ms < j->retry_ms)
-            continue;
+    while (running(n) < n->config.evaluation_slots && (j = next_job(n)) != NULL) {
         size_t mark = arena_mark(&n->scratch);
         start(n, j);
         arena_reset(&n->scratch, mark);
+        if (j->phase == JOB_WAITING) /* Its scratch or a blob is missing: not before a while. */
+            j->retry_ms = max_u64(j->retry_ms, time_add(n->now_ms, RETRY_MIN_MS));
     }
 }
 

@@ -66,11 +66,14 @@ struct fetch {
     bool used;
     struct hash blob;
     uint32_t size, have;       /* size is known from the operation that named it */
-    uint8_t *bytes;            /* malloc'd, size bytes */
+    uint8_t *bytes;            /* malloc'd with the first part, size bytes */
     struct peer_id from;
+    bool mixed;                /* parts are of several peers: nobody can be blamed */
+    bool whole_only;           /* after such a mismatch: all of it from one peer */
     uint32_t peer_cursor;      /* where to ask next */
+    uint32_t tries;            /* every other one goes to a member only */
     uint32_t refusals;         /* in a row: peers without it */
-    uint64_t asked_ms, token;
+    uint64_t since_ms, wanted_ms, asked_ms, token;
 };
 
 /* One evaluation that this validator owes. */
@@ -80,6 +83,8 @@ struct job {
     bool used;
     enum job_phase phase;
     struct hash submission;
+    struct hotkey miner;
+    uint64_t order;            /* of arrival: the oldest that waits runs next */
     uint64_t token, retry_ms;
     uint32_t failures;
     struct attestation attestation;
@@ -140,6 +145,7 @@ struct node {
     struct chain *chain;
     struct mempool mempool;
     struct map wanted;         /* subject -> when it was last asked for, in 16 ms */
+    struct map unfit;          /* challenges whose module our workers would not run */
     struct hash engine;        /* id of the sandbox engine that our workers run */
     uint64_t ticked_ms, seen_view, seen_epoch, fill_since_ms;
 
@@ -164,6 +170,7 @@ struct node {
 
     struct fetch fetches[FETCHES_MAX];
     struct job jobs[JOBS_MAX];
+    uint64_t next_job, collect_at_ms;
 
     struct audit_tree tree, stored_tree; /* with every entry; as far as the store has it */
     struct hash last_leaf;

@@ -5,6 +5,7 @@
 enum {
     MEMORY_SIZE = 8 << 20,
     WANTED_MAX = 4096,
+    UNFIT_MAX = 256,
     TICK_MS = 250,
     SIGNER_SILENT_MS = 5000,
     CHAIN_SILENT_MS = 60000,
@@ -55,6 +56,8 @@ static enum err open_cores(struct node *n)
     if (e == ERR_OK)
         e = map_init(&n->wanted, &n->memory, HASH_SIZE, WANTED_MAX, seed);
     if (e == ERR_OK)
+        e = map_init(&n->unfit, &n->memory, HASH_SIZE, UNFIT_MAX, seed);
+    if (e == ERR_OK)
         e = epochs_open(n);
     return e;
 }
@@ -64,7 +67,7 @@ static size_t memory_size(const struct node_config *c)
     struct ledger_config ledger = {.entries_max = c->state_entries_max,
                                    .state_bytes_max = c->state_bytes_max};
     return MEMORY_SIZE + bft_arena_size() + ledger_arena_size(&ledger) + epochs_arena_size() +
-           2 * c->genesis.len + (size_t)c->mempool_ops * 512 + WANTED_MAX * 128;
+           2 * c->genesis.len + (size_t)c->mempool_ops * 512 + (WANTED_MAX + UNFIT_MAX) * 128;
 }
 
 enum err node_open(struct node **out, const struct node_config *c, const struct world *w,

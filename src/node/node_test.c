@@ -319,8 +319,8 @@ static void a_blob_is_what_its_name_says(void **state)
     answer(b, &b->peer, &again);
     assert_false(blobs_have(b->node, &name));
     assert_int_equal(b->disconnects, 0);
-    b->now_ms += 2000;
-    node_turn(b->node, b->now_ms);
+    blobs_want(b->node, &name, size);
+    node_turn(b->node, b->now_ms += 2000);
     assert_true(b->sent_count > 2);
     /* More than is missing would be written behind the end. */
     struct blob_answer rest = {.token = b->sent.request.token,
@@ -330,17 +330,25 @@ static void a_blob_is_what_its_name_says(void **state)
                                .bytes = span_of(bytes + BLOB_CHUNK_MAX - 1, 101)};
     answer(b, &b->sent_to, &rest);
     assert_false(blobs_have(b->node, &name));
-    b->now_ms += 2000;
-    node_turn(b->node, b->now_ms);
+    blobs_want(b->node, &name, size);
+    node_turn(b->node, b->now_ms += 2000);
     assert_true(b->sent_count > 3);
     rest.token = b->sent.request.token;
     rest.bytes = span_of(bytes, 100); /* the right place, other bytes */
     answer(b, &b->sent_to, &rest);
     assert_false(blobs_have(b->node, &name));
-    assert_int_equal(b->disconnects, 1);
-    b->now_ms += 2000;
-    node_turn(b->node, b->now_ms);
+    assert_int_equal(b->node->counters.blob_mismatches, 1);
+    blobs_want(b->node, &name, size);
+    node_turn(b->node, b->now_ms += 2000);
     assert_int_equal(b->sent.request.offset, 0); /* from the start */
+    a.token = b->sent.request.token;
+    answer(b, &b->sent_to, &a);
+    rest.token = b->sent.request.token;
+    rest.bytes = span_of(bytes, 100); /* now all of it is of one peer */
+    answer(b, &b->sent_to, &rest);
+    assert_int_equal(b->disconnects, 1);
+    blobs_want(b->node, &name, size);
+    node_turn(b->node, b->now_ms += 2000);
     a.token = b->sent.request.token;
     answer(b, &b->sent_to, &a);
     rest.token = b->sent.request.token;
@@ -377,6 +385,125 @@ static void a_blob_is_served_part_by_part(void **state)
         if (parts[i].want > 0)
             assert_memory_equal(b->sent.answer.bytes.ptr, bytes + parts[i].offset, parts[i].want);
     }
+}
+
+static struct peer_id other_peer(uint8_t number)
+{
+    return (struct peer_id){.len = 3, .bytes = {8, 8, number}};
+}
+
+/* Its first part from a liar that leaves, the rest from an honest peer: nobody
+ * can tell who lied, so nobody is sent away, and the next try is of one peer. */
+static void a_liar_cannot_put_the_blame_on_another(void **state)
+{
+    struct bench *b = *state;
+    const uint32_t size = BLOB_CHUNK_MAX + 100;
+    uint8_t *bytes = arena_alloc(&b->arena, size), *lie = arena_alloc(&b->arena, size);
+    memset(bytes, 5, size);
+    memset(lie, 6, size);
+    struct hash name = hash_blake2b(span_of(bytes, size));
+    struct peer_id liar = other_peer(1), honest = other_peer(2);
+    node_on_peer_up(b->node, &liar, b->now_ms);
+    blobs_want(b->node, &name, size);
+    struct blob_answer a = {.token = b->sent.request.token,
+                            .blob = name,
+                            .size = size,
+                            .bytes = span_of(lie, BLOB_CHUNK_MAX)};
+    answer(b, &liar, &a);
+    node_on_peer_up(b->node, &honest, b->now_ms);
+    node_on_peer_down(b->node, &liar, b->now_ms);
+    node_turn(b->node, b->now_ms += 300);
+    assert_true(peer_id_equal(&b->sent_to, &honest));
+    a = (struct blob_answer){.token = b->sent.request.token,
+                             .blob = name,
+                             .size = size,
+                             .offset = BLOB_CHUNK_MAX,
+                             .bytes = span_of(bytes + BLOB_CHUNK_MAX, 100)};
+    answer(b, &honest, &a);
+    assert_int_equal(b->disconnects, 0);
+    assert_int_equal(b->node->counters.blob_mismatches, 1);
+    /* Again; now the liar's part does not count once another is asked. */
+    node_on_peer_up(b->node, &liar, b->now_ms);
+    for (uint32_t i = 0; i < 6 && !blobs_have(b->node, &name); i++) {
+        node_turn(b->node, b->now_ms += 2100);
+        blobs_want(b->node, &name, size);
+        struct peer_id asked = b->sent_to;
+        bool lies = peer_id_equal(&asked, &liar);
+        a = (struct blob_answer){.token = b->sent.request.token,
+                                 .blob = name,
+                                 .size = size,
+                                 .offset = 0,
+                                 .bytes = span_of(lies ? lie : bytes, BLOB_CHUNK_MAX)};
+        assert_int_equal(b->sent.request.offset, 0);
+        answer(b, &asked, &a);
+        if (lies)
+            continue;
+        a.token = b->sent.request.token;
+        a.offset = BLOB_CHUNK_MAX;
+        a.bytes = span_of(bytes + BLOB_CHUNK_MAX, 100);
+        answer(b, &asked, &a);
+    }
+    assert_true(blobs_have(b->node, &name));
+    assert_int_equal(b->disconnects, 0);
+}
+
+static void a_dripping_peer_is_left_for_another(void **state)
+{
+    struct bench *b = *state;
+    static uint8_t bytes[1000];
+    memset(bytes, 9, sizeof bytes);
+    struct hash name = hash_blake2b(span_of(bytes, sizeof bytes));
+    struct peer_id dripping = other_peer(1), honest = other_peer(2);
+    node_on_peer_up(b->node, &dripping, b->now_ms);
+    blobs_want(b->node, &name, sizeof bytes);
+    node_on_peer_up(b->node, &honest, b->now_ms);
+    struct blob_answer a = {.token = b->sent.request.token,
+                            .blob = name,
+                            .size = sizeof bytes,
+                            .bytes = span_of(bytes, 1)};
+    answer(b, &dripping, &a);
+    assert_int_equal(b->sent_count, 2);
+    assert_true(peer_id_equal(&b->sent_to, &honest));
+    assert_int_equal(b->sent.request.offset, 0);
+}
+
+/* Names that nobody has a blob for do not keep others from being fetched. */
+static void blobs_of_nobody_give_way(void **state)
+{
+    struct bench *b = *state;
+    struct hash name = {0};
+    node_on_peer_up(b->node, &b->peer, b->now_ms);
+    for (uint32_t i = 0; i < FETCHES_MAX; i++) {
+        memcpy(name.bytes, &i, sizeof i);
+        blobs_want(b->node, &name, 100);
+    }
+    memset(name.bytes, 7, sizeof name.bytes);
+    blobs_want(b->node, &name, 100);
+    assert_int_equal(b->sent_count, FETCHES_MAX);
+    node_turn(b->node, b->now_ms += 4000);
+    uint32_t before = b->sent_count;
+    blobs_want(b->node, &name, 100);
+    assert_int_equal(b->sent_count, before + 1);
+    assert_true(hash_equal(&b->sent.request.blob, &name));
+    /* And what nobody wants any more is forgotten. */
+    b->now_ms += 6000;
+    node_turn(b->node, b->now_ms);
+    for (uint32_t i = 0; i < FETCHES_MAX; i++)
+        assert_false(b->node->fetches[i].used);
+}
+
+static void members_are_asked_first(void **state)
+{
+    struct bench *b = *state;
+    struct hash name = {.bytes = {3}};
+    for (uint8_t i = 0; i < 20; i++) {
+        struct peer_id stranger = other_peer(i);
+        node_on_peer_up(b->node, &stranger, b->now_ms);
+    }
+    struct peer_binding member = binding_of(b, 1);
+    assert_true(bind(b, &member, 1));
+    blobs_want(b->node, &name, 100);
+    assert_true(peer_id_equal(&b->sent_to, &b->peer));
 }
 
 /* --- operations */
@@ -438,6 +565,109 @@ static void what_is_handed_in_is_announced_once(void **state)
     assert_int_equal(b->published, 1);
 }
 
+static void apply(struct bench *b, uint64_t slot, const struct span *ops, uint32_t count)
+{
+    struct op_bytes list[64];
+    assert_true(count <= COUNT_OF(list));
+    for (uint32_t i = 0; i < count; i++)
+        list[i].bytes = ops[i];
+    struct batch batch = {.ops = list, .ops_count = count};
+    size_t size = BFT_BATCH_SIZE_MAX;
+    struct room room = {arena_alloc(&b->arena, size), size};
+    struct ledger_result result;
+    assert_int_equal(
+        ledger_apply(b->node->ledger, slot, batch_encode(&batch, room), &b->arena, &result),
+        ERR_OK);
+    for (uint32_t i = 0; i < result.fate_count; i++)
+        assert_int_equal(result.fates[i].reject, REJECT_NONE);
+}
+
+/* A module is looked at once, not on every tick for as long as it is registered. */
+static void an_unfit_module_is_told_of_once(void **state)
+{
+    struct bench *b = *state;
+    struct hash module;
+    assert_int_equal(node_put_blob(b->node, SPAN_LITERAL("no module!"), &module), ERR_OK);
+    struct op_body body = registration("unfit");
+    body.challenge_register.module = module;
+    struct span op = signed_op(b, 9, 1, &body);
+    b->node->config.approve_all = true;
+    apply(b, 1, &op, 1);
+    node_trace(b->node)->count = 0;
+    actions_tick(b->node);
+    assert_int_equal(heard(b, "challenge.not_approved"), 1);
+    actions_tick(b->node);
+    assert_int_equal(heard(b, "challenge.not_approved"), 0);
+}
+
+/* An active challenge; its module is no module, but here. */
+static struct hash challenge_of(struct bench *b)
+{
+    struct op_body body = registration("fair");
+    struct span op[3];
+    assert_int_equal(
+        node_put_blob(b->node, SPAN_LITERAL("no module!"), &body.challenge_register.module),
+        ERR_OK);
+    op[0] = signed_op(b, 9, 1, &body);
+    apply(b, 1, op, 1);
+    struct hash id;
+    assert_true(ledger_challenge_at(b->node->ledger, 0, &id));
+    body = (struct op_body){.tag = OP_BODY_CHALLENGE_APPROVE, .challenge_approve = {id}};
+    for (uint8_t i = 0; i < 3; i++)
+        op[i] = signed_op(b, i, 1, &body);
+    apply(b, 2, op, 3);
+    body = (struct op_body){.tag = OP_BODY_CHALLENGE_ACTIVATE, .challenge_activate = {id, 4}};
+    op[0] = signed_op(b, 9, 2, &body);
+    apply(b, 3, op, 1);
+    return id;
+}
+
+static struct span submission_of(struct bench *b, uint8_t miner, uint64_t nonce,
+                                 const struct hash *challenge, bool with_blob)
+{
+    uint8_t bytes[2] = {miner, (uint8_t)nonce};
+    struct op_body body = {.tag = OP_BODY_SUBMISSION,
+                           .submission = {.challenge = *challenge, .size = sizeof bytes}};
+    body.submission.blob = hash_blake2b(span_of(bytes, sizeof bytes));
+    if (with_blob)
+        assert_int_equal(
+            node_put_blob(b->node, span_of(bytes, sizeof bytes), &body.submission.blob), ERR_OK);
+    return signed_op(b, miner, nonce, &body);
+}
+
+static uint32_t jobs_of(const struct bench *b, uint8_t miner)
+{
+    uint32_t count = 0;
+    struct hotkey k = key(miner);
+    for (uint32_t i = 0; i < JOBS_MAX; i++)
+        count += b->node->jobs[i].used && hotkey_equal(&b->node->jobs[i].miner, &k);
+    return count;
+}
+
+/* Neither a hundred submissions nor blobs that nobody has take another's turn. */
+static void one_miner_does_not_take_all_turns(void **state)
+{
+    struct bench *b = *state;
+    struct hash id = challenge_of(b);
+    struct span ops[62];
+    uint32_t count = 0;
+    for (uint64_t i = 0; i < 30; i++)
+        ops[count++] = submission_of(b, 1, 10 + i, &id, true);
+    for (uint64_t i = 0; i < 30; i++)
+        ops[count++] = submission_of(b, 2, 10 + i, &id, false);
+    ops[count++] = submission_of(b, 3, 10, &id, true);
+    apply(b, 4, ops, count);
+    b->node->config.evaluation_slots = 0;
+    evaluate_tick(b->node);
+    assert_int_equal(jobs_of(b, 1), 8);
+    assert_int_equal(jobs_of(b, 2), 0);
+    assert_int_equal(jobs_of(b, 3), 1);
+    b->node->config.evaluation_slots = JOBS_MAX;
+    evaluate_tick(b->node);
+    for (uint32_t i = 0; i < JOBS_MAX; i++)
+        assert_true(!b->node->jobs[i].used || b->node->jobs[i].phase == JOB_RUNNING);
+}
+
 #define BENCH_TEST(f) cmocka_unit_test_setup_teardown(f, open_bench, close_bench)
 
 int main(void)
@@ -447,7 +677,13 @@ int main(void)
         BENCH_TEST(a_second_machine_with_our_key_stops_us),
         BENCH_TEST(a_blob_is_what_its_name_says),
         BENCH_TEST(a_blob_is_served_part_by_part),
+        BENCH_TEST(a_liar_cannot_put_the_blame_on_another),
+        BENCH_TEST(a_dripping_peer_is_left_for_another),
+        BENCH_TEST(blobs_of_nobody_give_way),
+        BENCH_TEST(members_are_asked_first),
         BENCH_TEST(what_is_handed_in_is_announced_once),
+        BENCH_TEST(an_unfit_module_is_told_of_once),
+        BENCH_TEST(one_miner_does_not_take_all_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
