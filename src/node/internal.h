@@ -36,9 +36,11 @@ enum {
 };
 
 struct peer {
-    bool used, greeted, bound;
+    bool used, bound;
     struct peer_id id;
     struct hotkey hotkey;      /* when bound */
+    struct hash binding;       /* of the frame that bound it */
+    uint64_t greet_at_ms, greet_pause_ms; /* when our binding is sent again, and then */
     uint32_t member;           /* in the current set, or BFT_ALL */
     uint64_t served_ms;        /* when we last sent it decided slots */
     uint64_t heard_ms;
@@ -255,13 +257,11 @@ void signing_release(struct node *n);
 
 /* --- peers.c */
 struct peer *peers_find(struct node *n, const struct peer_id *id);
-void peers_bind_again(struct node *n);
-void peers_greet(struct node *n, struct peer *p);
+void peers_tick(struct node *n);
 void peers_new_set(struct node *n);
 bool peers_send_member(struct node *n, uint32_t member, struct span frame);
 struct span peers_bft_frame(struct node *n, struct span message);
 void peers_on_own_binding(struct node *n, struct sign_wait *w);
-void peers_on_binding(struct node *n, struct peer *p, const struct signed_peer_binding *b);
 
 /* --- gossip.c */
 enum err gossip_accept(struct node *n, struct span op, enum reject *why, struct hash *id);

@@ -201,7 +201,7 @@ static void take_trace(struct node *n, struct trace *from)
 static void tick(struct node *n)
 {
     n->ticked_ms = n->now_ms;
-    peers_bind_again(n);
+    peers_tick(n);
     blobs_tick(n);
     epochs_tick(n);
     evaluate_tick(n);

@@ -19,7 +19,8 @@ struct bench {
     struct span encoded;
     struct hash network;
     struct peer_id peer;
-    uint32_t disconnects, sent_count, published;
+    uint32_t disconnects, sent_count, published, bindings;
+    uint64_t binding_token; /* of the request to sign our binding */
     uint64_t judged;
     enum p2p_verdict verdict;
     struct blob_frame sent; /* the last one on P2P_BLOB */
@@ -34,8 +35,12 @@ static bool on_send(void *net, const struct peer_id *to, enum p2p_protocol proto
                     struct span frame)
 {
     struct bench *b = net;
-    if (protocol != P2P_BLOB)
+    struct net_frame f;
+    if (protocol != P2P_BLOB) {
+        assert_int_equal(net_frame_decode(frame, &b->arena, &f), ERR_OK);
+        b->bindings += f.tag == NET_FRAME_BINDING;
         return true;
+    }
     assert_int_equal(blob_frame_decode(arena_copy(&b->arena, frame), &b->arena, &b->sent), ERR_OK);
     b->sent_to = *to;
     b->sent_count++;
@@ -67,6 +72,15 @@ static void on_bytes(void *ctx, struct span bytes)
 {
     (void)ctx;
     (void)bytes;
+}
+
+static void on_sign(void *ctx, struct span bytes)
+{
+    struct bench *b = ctx;
+    struct signer_request r;
+    assert_int_equal(signer_request_decode(bytes, &b->arena, &r), ERR_OK);
+    if (r.body.tag == SIGNER_REQUEST_BODY_BINDING)
+        b->binding_token = r.token;
 }
 
 static void on_number(void *ctx, uint64_t number)
@@ -153,7 +167,7 @@ static enum err start(struct bench *b)
                       .flush = on_number,
                       .rotate = on_nothing,
                       .drop_old = on_nothing,
-                      .sign = on_bytes,
+                      .sign = on_sign,
                       .evaluate = on_evaluate,
                       .chain_open = on_open,
                       .chain_send = on_bytes,
@@ -220,8 +234,8 @@ static struct peer_binding binding_of(const struct bench *b, uint8_t validator)
                                  .last_epoch = 9};
 }
 
-/* Whether the node takes it; signer: whose signature stands below. */
-static bool bind(struct bench *b, const struct peer_binding *p, uint8_t signer)
+/* Whether the peer is bound then; signer: whose signature stands below. */
+static bool say(struct bench *b, const struct peer_binding *p, uint8_t signer)
 {
     uint8_t message[8 + PEER_BINDING_SIZE_MAX], bytes[1024];
     struct hotkey by = key(signer);
@@ -230,13 +244,32 @@ static bool bind(struct bench *b, const struct peer_binding *p, uint8_t signer)
     struct net_frame f = {.tag = NET_FRAME_BINDING,
                           .binding = {*p, sign(&by, span_of(message, 8 + body.len))}};
     struct span frame = net_frame_encode(&f, (struct room){bytes, sizeof bytes});
+    node_on_frame(b->node, &b->peer, P2P_BFT, frame, b->now_ms);
+    return peers_find(b->node, &b->peer)->bound;
+}
+
+/* Of a peer that has just come, which is sent away unless it is bound. */
+static bool bind(struct bench *b, const struct peer_binding *p, uint8_t signer)
+{
     uint32_t before = b->disconnects;
     node_on_peer_up(b->node, &b->peer, b->now_ms);
     node_trace(b->node)->count = 0;
-    node_on_frame(b->node, &b->peer, P2P_BFT, frame, b->now_ms);
-    bool bound = peers_find(b->node, &b->peer)->bound;
+    bool bound = say(b, p, signer);
     assert_true(bound == (b->disconnects == before));
     return bound;
+}
+
+/* What the signer answers to the one request for a binding. */
+static void sign_binding(struct bench *b)
+{
+    struct hotkey own = key(0);
+    struct signer_reply reply = {.token = b->binding_token, .verdict = SIGNER_VERDICT_SIGNED,
+                                 .signature = sign(&own, SPAN_LITERAL("a binding"))};
+    uint8_t memory[256];
+    assert_int_not_equal(b->binding_token, 0);
+    node_on_signed(b->node, signer_reply_encode(&reply, (struct room){memory, sizeof memory}),
+                   b->now_ms);
+    node_turn(b->node, b->now_ms);
 }
 
 static void only_its_own_binding_makes_a_validator(void **state)
@@ -249,9 +282,6 @@ static void only_its_own_binding_makes_a_validator(void **state)
     bad.peer = SPAN_LITERAL("\x07\x07\x08"); /* what the handshake proved is 7 7 7 */
     assert_false(bind(b, &bad, 2));
     bad = good;
-    bad.first_epoch = 1;
-    bad.last_epoch = 4; /* over */
-    assert_false(bind(b, &bad, 2));
     bad.first_epoch = 9;
     bad.last_epoch = 8;
     assert_false(bind(b, &bad, 2));
@@ -263,6 +293,44 @@ static void only_its_own_binding_makes_a_validator(void **state)
     struct peer_binding stranger = binding_of(b, 50);
     assert_true(bind(b, &stranger, 50));
     assert_int_equal(peers_find(b->node, &b->peer)->member, BFT_ALL);
+}
+
+/* A node that is epochs behind has a binding that is over: it may stay and fetch
+ * what it lacks, and is no validator until it has said a newer one. */
+static void a_binding_that_is_over_makes_a_stranger(void **state)
+{
+    struct bench *b = *state;
+    struct peer_binding old = binding_of(b, 2), next = old;
+    old.first_epoch = 1;
+    old.last_epoch = 4;
+    node_on_peer_up(b->node, &b->peer, b->now_ms);
+    assert_false(say(b, &old, 2));
+    assert_int_equal(b->disconnects, 0);
+    assert_true(say(b, &next, 2));
+    assert_int_equal(b->disconnects, 0);
+}
+
+/* While two connections to one peer are settled a frame may be lost, and nobody
+ * is told: the binding comes again, and the same one again costs nothing. */
+static void a_binding_is_said_again(void **state)
+{
+    struct bench *b = *state;
+    node_on_peer_up(b->node, &b->peer, b->now_ms);
+    b->bindings = 0;
+    b->now_ms += 250;
+    node_turn(b->node, b->now_ms); /* it asks for its own binding to be signed */
+    sign_binding(b);
+    assert_int_equal(b->bindings, 1);
+    for (uint32_t i = 0; i < 40; i++) {
+        b->now_ms += 250;
+        node_turn(b->node, b->now_ms);
+    }
+    assert_in_range(b->bindings, 5, 9);
+    struct peer_binding other = binding_of(b, 2);
+    assert_true(say(b, &other, 2));
+    assert_int_equal(heard(b, "peer.bound"), 1);
+    assert_true(say(b, &other, 2));
+    assert_int_equal(heard(b, "peer.bound"), 0);
 }
 
 static void a_second_machine_with_our_key_stops_us(void **state)
@@ -674,6 +742,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BENCH_TEST(only_its_own_binding_makes_a_validator),
+        BENCH_TEST(a_binding_that_is_over_makes_a_stranger),
+        BENCH_TEST(a_binding_is_said_again),
         BENCH_TEST(a_second_machine_with_our_key_stops_us),
         BENCH_TEST(a_blob_is_what_its_name_says),
         BENCH_TEST(a_blob_is_served_part_by_part),

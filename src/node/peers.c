@@ -4,6 +4,20 @@
 
 /* A binding is renewed when fewer epochs than this are left of it. */
 enum { BINDING_EPOCHS = 64, BINDING_RENEW_EPOCHS = 16, STRANGER_STRIKES_MAX = 16 };
+enum { GREET_MIN_MS = 250, GREET_MAX_MS = 2000 };
+
+/* Our binding is the first frame that a peer gets from us, and it is said again
+ * after a pause that grows: while two dials of each other are settled a frame
+ * that was sent may be lost, and without our binding a peer neither sends to us
+ * nor counts what we say. */
+static void greet(struct node *n, struct peer *p)
+{
+    if (n->binding.len == 0 || n->now_ms < p->greet_at_ms)
+        return;
+    n->world.send(n->world.net, &p->id, P2P_BFT, n->binding);
+    p->greet_pause_ms = min_u64(max_u64(2 * p->greet_pause_ms, GREET_MIN_MS), GREET_MAX_MS);
+    p->greet_at_ms = time_add(n->now_ms, p->greet_pause_ms);
+}
 
 struct peer *peers_find(struct node *n, const struct peer_id *id)
 {
@@ -25,7 +39,7 @@ void node_on_peer_up(struct node *n, const struct peer_id *id, uint64_t now_ms)
         return;
     }
     *p = (struct peer){.used = true, .id = *id, .member = BFT_ALL};
-    peers_greet(n, p);
+    greet(n, p);
 }
 
 void node_on_peer_down(struct node *n, const struct peer_id *id, uint64_t now_ms)
@@ -38,15 +52,7 @@ void node_on_peer_down(struct node *n, const struct peer_id *id, uint64_t now_ms
     blobs_on_peer_down(n, id);
 }
 
-/* Our binding is the first frame that a peer gets from us. */
-void peers_greet(struct node *n, struct peer *p)
-{
-    if (p->greeted || n->binding.len == 0)
-        return;
-    p->greeted = n->world.send(n->world.net, &p->id, P2P_BFT, n->binding);
-}
-
-void peers_bind_again(struct node *n)
+static void bind_again(struct node *n)
 {
     static const struct hash none;
     if (!n->started || hash_is_zero((const struct hash *)(const void *)&n->config.self))
@@ -77,16 +83,24 @@ void peers_on_own_binding(struct node *n, struct sign_wait *w)
     n->binding = bytes_keep(net_frame_encode(&frame, (struct room){memory, sizeof memory}));
     n->binding_last_epoch = request.body.binding.last_epoch;
     for (uint32_t i = 0; i < PEERS_MAX; i++) {
-        n->peers[i].greeted = false;
-        if (n->peers[i].used)
-            peers_greet(n, &n->peers[i]);
+        struct peer *p = &n->peers[i];
+        p->greet_at_ms = p->greet_pause_ms = 0;
+        if (p->used)
+            greet(n, p);
     }
+}
+
+void peers_tick(struct node *n)
+{
+    bind_again(n);
+    for (uint32_t i = 0; i < PEERS_MAX; i++)
+        if (n->peers[i].used)
+            greet(n, &n->peers[i]);
 }
 
 static enum err binding_check(struct node *n, const struct peer *p,
                               const struct signed_peer_binding *b)
 {
-    uint64_t epoch = ledger_epoch(n->ledger);
     uint8_t memory[8 + PEER_BINDING_SIZE_MAX];
     memcpy(memory, "PLTFBIND", 8);
     struct span bytes =
@@ -95,27 +109,38 @@ static enum err binding_check(struct node *n, const struct peer *p,
         return ERR_FOREIGN;
     if (!span_equal(b->binding.peer, span_of(p->id.bytes, p->id.len)))
         return ERR_DENIED;
-    if (b->binding.last_epoch < epoch || b->binding.first_epoch > b->binding.last_epoch)
+    if (b->binding.first_epoch > b->binding.last_epoch)
         return ERR_DENIED;
     if (!verifier_check(&n->config.verifier, &b->binding.hotkey, span_of(memory, 8 + bytes.len),
                         &b->signature))
         return ERR_BAD_SIGNATURE;
-    return ERR_OK;
+    /* Last, and told apart: true words of a node that is epochs behind us. */
+    return b->binding.last_epoch < ledger_epoch(n->ledger) ? ERR_NOT_FOUND : ERR_OK;
 }
 
-void peers_on_binding(struct node *n, struct peer *p, const struct signed_peer_binding *b)
+static void refuse_binding(struct node *n, struct peer *p, const struct signed_peer_binding *b,
+                           enum err e)
 {
-    enum err e = binding_check(n, p, b);
-    struct trace_event *t =
-        trace_add(&n->trace, e == ERR_OK ? TRACE_INFO : TRACE_WARN,
-                  e == ERR_OK ? "peer.bound" : "peer.binding_refused");
+    struct trace_event *t = trace_add(&n->trace, TRACE_WARN, "peer.binding_refused");
     trace_hotkey(t, "hotkey", &b->binding.hotkey);
+    trace_word(t, "why", err_name(e));
+    n->counters.bindings_refused++;
+    n->world.disconnect(n->world.net, &p->id, "binding_refused");
+}
+
+static void on_binding(struct node *n, struct peer *p, const struct signed_peer_binding *b,
+                       const struct hash *frame)
+{
+    if (p->bound && hash_equal(&p->binding, frame))
+        return; /* Said again, in case it was lost. */
+    enum err e = binding_check(n, p, b);
+    if (e == ERR_NOT_FOUND)
+        return; /* It is a stranger until it has caught up; it may fetch what it lacks. */
     if (e != ERR_OK) {
-        n->counters.bindings_refused++;
-        trace_word(t, "why", err_name(e));
-        n->world.disconnect(n->world.net, &p->id, "binding_refused");
+        refuse_binding(n, p, b, e);
         return;
     }
+    trace_hotkey(trace_add(&n->trace, TRACE_INFO, "peer.bound"), "hotkey", &b->binding.hotkey);
     if (hotkey_equal(&b->binding.hotkey, &n->config.self)) {
         /* A second machine with our key: only one of us may go on voting, and
          * only the operator can say which. */
@@ -123,6 +148,7 @@ void peers_on_binding(struct node *n, struct peer *p, const struct signed_peer_b
         bft_stop_voting(n->bft);
     }
     p->bound = true;
+    p->binding = *frame;
     p->hotkey = b->binding.hotkey;
     p->member = bft_member(bft_current_set(n->bft), &p->hotkey);
 }
@@ -191,9 +217,11 @@ static void on_bft_frame(struct node *n, struct peer *p, struct span frame)
         return;
     }
     switch (f.tag) {
-    case NET_FRAME_BINDING:
-        peers_on_binding(n, p, &f.binding);
+    case NET_FRAME_BINDING: {
+        struct hash whole = hash_blake2b(frame);
+        on_binding(n, p, &f.binding, &whole);
         return;
+    }
     case NET_FRAME_BFT:
         if (!n->started)
             return;
