@@ -6,6 +6,14 @@
 
 enum { MEMBERS = 4, ENTRIES = 6, MEMORY = 4 << 20 };
 
+/* How a log that a quorum certified may be wrong all the same. */
+struct log {
+    bool foreign;          /* The submission is of another network. */
+    enum reject submitted; /* What became of it. */
+    bool another;          /* The score is another submission's. */
+    bool unchained;        /* No entry names the one before. */
+};
+
 struct world {
     struct arena arena, scratch;
     struct genesis genesis;
@@ -26,6 +34,7 @@ struct world {
     struct audit_checks checks;
     uint32_t rescored;
     enum err rescore_answer;
+    struct log log;
 };
 
 static struct span encode_room(struct world *w, size_t size, struct room *room)
@@ -148,7 +157,7 @@ static void append(struct world *w, uint64_t height, uint64_t epoch, const struc
     uint64_t index = w->tree.size;
     struct audit_entry entry = {
         .format = AUDIT_FORMAT, .index = index, .height = height, .epoch = epoch, .body = *body};
-    if (index > 0)
+    if (index > 0 && !w->log.unchained)
         entry.prev = audit_leaf_hash(w->entries[index - 1]);
     w->entries[index] = ENCODE(w, audit_entry, &entry);
     struct hash leaf = audit_leaf_hash(w->entries[index]);
@@ -159,6 +168,8 @@ static struct hash append_op(struct world *w, uint64_t height, const struct op_b
                              enum reject reject)
 {
     struct op op = {.content = {.network = w->network, .epoch = 0, .nonce = 1, .body = *body}};
+    if (w->log.foreign && body->tag == OP_BODY_SUBMISSION)
+        op.content.network.bytes[0] ^= 1;
     memset(op.content.signer.bytes, 0x77, HOTKEY_SIZE);
     struct span bytes = ENCODE(w, op, &op);
     append(w, height, 0,
@@ -216,7 +227,8 @@ static void fill_log(struct world *w)
                             .submission = {.challenge = final.challenge,
                                            .blob = hash_blake2b(w->input),
                                            .size = (uint32_t)w->input.len}};
-    final.submission = append_op(w, 3, &body, REJECT_NONE);
+    final.submission = append_op(w, 3, &body, w->log.submitted);
+    final.submission.bytes[0] ^= w->log.another;
     memset(final.miner.bytes, 0x77, HOTKEY_SIZE);
     body = (struct op_body){.tag = OP_BODY_CHALLENGE_RETIRE};
     append_op(w, 4, &body, REJECT_NOT_OWNER);
@@ -224,10 +236,11 @@ static void fill_log(struct world *w)
     append_op(w, 21, &body, REJECT_NOT_OWNER);
 }
 
-static struct world *world_open(void)
+static struct world *world_open_with(struct log log)
 {
     struct world *w = calloc(1, sizeof *w);
     assert_non_null(w);
+    w->log = log;
     assert_int_equal(arena_open(&w->arena, MEMORY), ERR_OK);
     assert_int_equal(arena_open(&w->scratch, MEMORY), ERR_OK);
     make_set(w, &w->genesis.valset, 0, 0);
@@ -261,6 +274,11 @@ static struct world *world_open(void)
     w->checks = (struct audit_checks){w,        check_cert, network_id,      valset_hash,
                                       aux_hash, id_of_op,   id_of_challenge, rescore};
     return w;
+}
+
+static struct world *world_open(void)
+{
+    return world_open_with((struct log){0});
 }
 
 static void world_close(struct world *w)
@@ -310,6 +328,13 @@ static void test_a_sound_bundle(void **state)
     assert_int_equal(r.total_stake, 400);
     assert_int_equal(r.signers, 3);
     assert_int_equal(r.members, 4);
+    struct hash root = audit_tree_root(&w->tree);
+    struct hash challenge = id_of_challenge(&w->challenge, &w->arena);
+    struct hotkey miner;
+    memset(miner.bytes, 0x77, HOTKEY_SIZE);
+    assert_true(hash_equal(&r.log_root, &root));
+    assert_true(hash_equal(&r.challenge, &challenge));
+    assert_true(hotkey_equal(&r.miner, &miner));
     world_close(w);
 }
 
@@ -444,6 +469,28 @@ static void test_leaves_that_do_not_belong(void **state)
     assert_fails(w, "inclusion");
 }
 
+/* A score needs the miner's own operation of this network, and one that took effect. */
+static void test_an_operation_that_was_none(void **state)
+{
+    (void)state;
+    assert_fails(world_open_with((struct log){.foreign = true}), "submission");
+    assert_fails(world_open_with((struct log){.submitted = REJECT_REPLAYED}), "submission");
+    assert_fails(world_open_with((struct log){.another = true}), "submission");
+    assert_fails(world_open_with((struct log){.unchained = true}), "entry");
+}
+
+/* The set of one epoch certifies nothing of another. */
+static void test_a_checkpoint_of_another_epoch(void **state)
+{
+    (void)state;
+    struct world *w = world_open();
+    certify(w, &w->bundle.checkpoint, 1, 0, 32, 0x0d);
+    assert_fails(w, "certificate");
+    w = world_open();
+    certify(w, &w->bundle.checkpoint, 1, 2, 32, 0x0d);
+    assert_fails(w, "certificate");
+}
+
 /* A certificate older than the entry cannot speak for it. */
 static void test_an_entry_from_after_the_checkpoint(void **state)
 {
@@ -499,6 +546,8 @@ int main(void)
         cmocka_unit_test(test_a_set_that_nobody_handed_over_to),
         cmocka_unit_test(test_a_vote_that_is_no_checkpoint),
         cmocka_unit_test(test_leaves_that_do_not_belong),
+        cmocka_unit_test(test_an_operation_that_was_none),
+        cmocka_unit_test(test_a_checkpoint_of_another_epoch),
         cmocka_unit_test(test_an_entry_from_after_the_checkpoint),
         cmocka_unit_test(test_enclosed_bytes_must_be_those_of_the_log),
         cmocka_unit_test(test_small_memory_is_no_crash),

@@ -212,6 +212,8 @@ static void test_consistency_of_every_pair(void **state)
             assert_true(audit_consistency_check(old, &roots[old], size, &roots[size], path, count));
             if (old == size || (old + size) % 5 != 0)
                 continue;
+            assert_false(old > 0 && audit_consistency_check(old, &roots[old], 4 * size,
+                                                            &roots[size], path, count));
             struct hash other = roots[old];
             other.bytes[old % 32] ^= 1;
             assert_false(audit_consistency_check(old, &other, size, &roots[size], path, count));
@@ -230,6 +232,8 @@ static void test_consistency_of_every_pair(void **state)
     }
     uint32_t count;
     assert_int_equal(audit_consistency(&nodes, 6, 5, path, &count), ERR_DENIED);
+    assert_int_equal(audit_consistency(&nodes, 100, 400, path, &count), ERR_NOT_FOUND);
+    assert_int_equal(audit_consistency(&nodes, 395, 400, path, &count), ERR_NOT_FOUND);
     free(s);
 }
 

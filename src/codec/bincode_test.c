@@ -78,7 +78,12 @@ static void test_utf8(void **state)
     assert_true(utf8_is_valid((struct span){0}));
     assert_true(utf8_is_valid(
         SPAN_LITERAL("plain \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80 \xf4\x8f\xbf\xbf")));
+    assert_true(
+        utf8_is_valid(SPAN_LITERAL("\xc2\x80 \xdf\xbf \xe0\xa0\x80 \xed\x9f\xbf \xef\xbf\xbf "
+                                   "\xf0\x90\x80\x80")));
     assert_false(utf8_is_valid(SPAN_LITERAL("\xc1\xbf")));
+    assert_false(utf8_is_valid(SPAN_LITERAL("\xf0\x8f\xbf\xbf")));
+    assert_false(utf8_is_valid(SPAN_LITERAL("\xf5\x80\x80\x80")));
     assert_false(utf8_is_valid(SPAN_LITERAL("\xe0\x9f\xbf")));
     assert_false(utf8_is_valid(SPAN_LITERAL("\xed\xa0\x80")));
     assert_false(utf8_is_valid(SPAN_LITERAL("\xf4\x90\x80\x80")));

@@ -52,6 +52,14 @@ static void test_decode_refuses(void **state)
                             "cd03"),
                      ERR_UNSUPPORTED);                                 /* udp, quic-v1 */
     assert_int_equal(decode("047f000001061092dd03"), ERR_UNSUPPORTED); /* ws */
+    /* A second address, port or peer, or one in another's place. */
+    assert_int_equal(decode("047f0000010610920401020304"), ERR_UNSUPPORTED);
+    assert_int_equal(decode("047f000001061092061092"), ERR_UNSUPPORTED);
+    assert_int_equal(decode("047f000001061092a50301aaa50301bb"), ERR_UNSUPPORTED);
+    assert_int_equal(decode("047f000001a50301aa061092"), ERR_UNSUPPORTED);
+    assert_int_equal(decode("061092047f000001"), ERR_UNSUPPORTED);
+    assert_int_equal(decode("047f000001061092a50300"), ERR_UNSUPPORTED); /* a peer of no bytes */
+    assert_int_equal(decode("ff7f"), ERR_UNSUPPORTED);                   /* no such protocol */
     assert_int_equal(decode("36"
                             "03"
                             "616263"
@@ -63,22 +71,20 @@ static void test_parse_refuses(void **state)
 {
     (void)state;
     struct multiaddr m;
-    static const char *const bad[] = {"",
-                                      "/",
-                                      "ip4/1.2.3.4/tcp/1",
-                                      "/ip4/1.2.3/tcp/1",
-                                      "/ip4/1.2.3.4/tcp/65536",
-                                      "/ip4/1.2.3.4/tcp/01",
-                                      "/ip4/1.2.3.4/tcp/",
-                                      "/ip4/1.2.3.4/tcp",
-                                      "/ip4/1.2.3.4/tcp/1/p2p/0",
-                                      "/ip4/1.2.3.4/tcp/1/p2p/",
-                                      "/ip6/127.0.0.1/tcp/1",
-                                      "/ip4/1.2.3.4/tcp/-1"};
+    static const char *const bad[] = {
+        "", "/", "ip4/1.2.3.4/tcp/1", "/ip4/1.2.3/tcp/1", "/ip4/1.2.3.4/tcp/65536",
+        "/ip4/1.2.3.4/tcp/01", "/ip4/1.2.3.4/tcp/", "/ip4/1.2.3.4/tcp", "/ip4/1.2.3.4/tcp/1/p2p/0",
+        "/ip4/1.2.3.4/tcp/1/p2p/", "/ip6/127.0.0.1/tcp/1", "/ip4/1.2.3.4/tcp/-1",
+        "/ip4/1.2.3.4/tcp/1:", "/ip4//tcp/1",
+        /* An address of 64 characters, which fills the room. */
+        "/ip6/0000000000000000000000000000000000000000000000000000000"
+        "000000001/tcp/1"};
     for (size_t i = 0; i < COUNT_OF(bad); i++)
         assert_int_equal(multiaddr_parse(bad[i], &m), ERR_MALFORMED);
     assert_int_equal(multiaddr_parse("/dns4/a.b/tcp/1", &m), ERR_UNSUPPORTED);
+    assert_int_equal(multiaddr_parse("/ip4/1.2.3.4/udp/1", &m), ERR_UNSUPPORTED);
     assert_int_equal(multiaddr_parse("/ip4/1.2.3.4/udp/1/quic-v1", &m), ERR_UNSUPPORTED);
+    assert_int_equal(multiaddr_parse("/ip4/1.2.3.4/tcp/1/p2p/2/ws", &m), ERR_UNSUPPORTED);
     assert_int_equal(multiaddr_parse("/ip4/1.2.3.4/tcp/1/ws", &m), ERR_UNSUPPORTED);
 }
 

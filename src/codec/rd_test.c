@@ -1,4 +1,5 @@
 #include "base/test.h"
+#include "codec/msg.h"
 #include "codec/rd.h"
 #include "codec/wr.h"
 
@@ -66,6 +67,38 @@ static void test_a_count_is_bounded_by_the_bytes_left(void **state)
     assert_int_equal(r.bad, ERR_TOO_BIG);
 }
 
+static void test_fixed_room_is_filled_or_cleared(void **state)
+{
+    (void)state;
+    uint8_t out[2] = {9, 9};
+    struct rd r = rd_init(SPAN_LITERAL("\x01\x02\x03"));
+    rd_into(&r, (struct room){out, 1});
+    assert_true(out[0] == 1 && out[1] == 9);
+    rd_into(&r, (struct room){out, 2});
+    assert_true(out[0] == 2 && out[1] == 3);
+    rd_into(&r, (struct room){out, 1});
+    assert_true(out[0] == 0 && out[1] == 3);
+    assert_int_equal(rd_end(&r), ERR_MALFORMED);
+}
+
+static enum err text_trouble(struct span bytes)
+{
+    struct rd r = rd_init(bytes);
+    struct span s = rd_text(&r, 3);
+    assert_true(r.bad == ERR_OK || s.len == 0);
+    return rd_end(&r);
+}
+
+static void test_text_is_printable(void **state)
+{
+    (void)state;
+    assert_int_equal(text_trouble(SPAN_LITERAL("\x03\0\0\0 ~a")), ERR_OK);
+    assert_int_equal(text_trouble(SPAN_LITERAL("\x04\0\0\0 ~ab")), ERR_TOO_BIG);
+    assert_int_equal(text_trouble(SPAN_LITERAL("\x02\0\0\0\x1f~")), ERR_MALFORMED);
+    assert_int_equal(text_trouble(SPAN_LITERAL("\x02\0\0\0a\n")), ERR_MALFORMED);
+    assert_int_equal(text_trouble(SPAN_LITERAL("\x01\0\0\0\x7f")), ERR_MALFORMED);
+}
+
 static void test_a_full_writer_writes_nothing_more(void **state)
 {
     (void)state;
@@ -85,6 +118,8 @@ int main(void)
         cmocka_unit_test(test_reads_back_what_was_written),
         cmocka_unit_test(test_the_first_trouble_stays),
         cmocka_unit_test(test_a_count_is_bounded_by_the_bytes_left),
+        cmocka_unit_test(test_fixed_room_is_filled_or_cleared),
+        cmocka_unit_test(test_text_is_printable),
         cmocka_unit_test(test_a_full_writer_writes_nothing_more),
     };
     return cmocka_run_group_tests_name("rd", all, NULL, NULL);

@@ -59,6 +59,11 @@ static void test_wide_values_and_limits(void **state)
     struct rd r = rd_init(SPAN_LITERAL("\x17\x01\x02\x03\x04\x05\x06\x07\x08\x09"));
     assert_true(scale_compact_wide(&r, &high) == 0x0807060504030201);
     assert_true(high == 9);
+    uint8_t memory[16];
+    struct wr w = wr_init((struct room){memory, sizeof memory});
+    scale_put_u128(&w, 0x0807060504030201, 0x100f0e0d0c0b0a09);
+    assert_true(
+        span_equal(wr_done(&w), SPAN_LITERAL("\1\2\3\4\5\6\7\x8\x9\xa\xb\xc\xd\xe\xf\x10")));
     r = rd_init(SPAN_LITERAL("\x14hello"));
     assert_true(span_equal(scale_bytes(&r, 5), SPAN_LITERAL("hello")));
     r = rd_init(SPAN_LITERAL("\x14hello"));

@@ -43,6 +43,16 @@ static void test_refuses_other_spellings(void **state)
     refused("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11);
 }
 
+/* What failed before gives zeros, and its first trouble stays. */
+static void test_nothing_is_read_after_a_failure(void **state)
+{
+    (void)state;
+    struct rd r = rd_init(SPAN_LITERAL("\x05"));
+    rd_fail(&r, ERR_TOO_BIG);
+    assert_true(rd_varint64(&r) == 0 && rd_uvarint(&r) == 0);
+    assert_int_equal(rd_end(&r), ERR_TOO_BIG);
+}
+
 static void test_peek_waits_for_the_rest(void **state)
 {
     (void)state;
@@ -65,6 +75,7 @@ int main(void)
     const struct CMUnitTest all[] = {
         cmocka_unit_test(test_both_ways),
         cmocka_unit_test(test_refuses_other_spellings),
+        cmocka_unit_test(test_nothing_is_read_after_a_failure),
         cmocka_unit_test(test_peek_waits_for_the_rest),
     };
     return cmocka_run_group_tests_name("varint", all, NULL, NULL);

@@ -4,6 +4,7 @@
 #include "bft/bft.h"
 #include "chain/chain_test.h"
 #include "chain/extrinsic.h"
+#include "codec/scale.h"
 #include "crypto/hash.h"
 #include "ledger/ledger.h"
 
@@ -154,8 +155,72 @@ static void no_way_back(void **state)
     assert_int_equal(vote(d, BFT_TYPE_PREPARE, 5, 2, 3, 1), BACK);
     assert_int_equal(vote(d, BFT_TYPE_VIEW_CHANGE, 5, 3, 0, 1), BACK);
     assert_int_equal(vote(d, BFT_TYPE_PREPARE, 6, 0, 33, 1), YES); /* a new epoch begins at 0 */
+    assert_int_equal(vote(d, BFT_TYPE_PREPARE, 6, 0, 1, 2), YES);  /* with every place free */
     assert_int_equal(vote(d, BFT_TYPE_CHECKPOINT, 5, 0, 16, 1), BACK);
     assert_int_equal(vote(d, BFT_TYPE_PREPARE, 5, 3, 99, 1), BACK);
+}
+
+/* The first epoch has the number zero. */
+static void a_new_key_begins_at_zero(void **state)
+{
+    struct desk *d = *state;
+    assert_int_equal(vote(d, BFT_TYPE_PREPARE, 0, 0, 1, 1), YES);
+    assert_int_equal(vote(d, BFT_TYPE_PREPARE, 0, 0, 1, 2), CONFLICT);
+    start(d);
+    assert_int_equal(vote(d, BFT_TYPE_PREPARE, 0, 0, 1, 2), CONFLICT);
+    assert_int_equal(vote(d, BFT_TYPE_PREPARE, 0, 0, 1, 1), YES);
+}
+
+/* A guard that holds less than its ring has room for is told whole. */
+static void a_short_snapshot_is_complete(void **state)
+{
+    struct desk *d = *state;
+    uint8_t bytes[SIGNER_GUARD_SIZE_MAX];
+    struct span record;
+    for (uint64_t seq = 1; seq <= 3; seq++)
+        assert_int_equal(vote(d, BFT_TYPE_PREPARE, 5, 0, seq, 1), YES);
+    assert_int_equal(vote(d, BFT_TYPE_VIEW_CHANGE, 5, 1, 0, 1), YES);
+    assert_int_equal(vote(d, BFT_TYPE_NEW_VIEW, 5, 1, 0, 1), YES);
+    uint32_t count = 0;
+    while (signer_snapshot(d->s, count, (struct room){bytes, sizeof bytes}, &record))
+        memcpy(d->records[count++], record.ptr, record.len);
+    assert_int_equal(count, 5);
+    d->record_count = count;
+    start(d);
+    for (uint64_t seq = 1; seq <= 3; seq++) {
+        assert_int_equal(vote(d, BFT_TYPE_PREPARE, 5, 0, seq, 2), CONFLICT);
+        assert_int_equal(vote(d, BFT_TYPE_PREPARE, 5, 0, seq, 1), YES);
+    }
+    assert_int_equal(vote(d, BFT_TYPE_VIEW_CHANGE, 5, 1, 0, 2), CONFLICT);
+    assert_int_equal(vote(d, BFT_TYPE_NEW_VIEW, 5, 1, 0, 2), CONFLICT);
+}
+
+/* Without memory there is no signature, and nothing counts as signed. */
+static void no_memory_is_told(void **state)
+{
+    struct desk *d = *state;
+    struct arena little;
+    struct signer *s;
+    uint8_t room[64], bytes[1024];
+    struct signer_effect fx;
+    struct signer_request q = {.token = 7, .body.tag = SIGNER_REQUEST_BODY_BFT};
+    q.body.bft = (struct signer_bft){.network = {{1}}, .valset = d->set};
+    q.body.bft.statement = (struct bft_statement){.type = BFT_TYPE_PREPARE, .epoch = 5, .seq = 1};
+    struct span asked = signer_request_encode(&q, (struct room){bytes, sizeof bytes});
+    arena_init(&little, (struct room){room, sizeof room});
+    signer_step(d->s, asked, &little, &fx);
+    assert_int_equal(fx.reply.verdict, SIGNER_VERDICT_FAILED);
+    assert_int_equal(fx.record.len, 0);
+    assert_int_equal(vote(d, BFT_TYPE_PREPARE, 5, 0, 1, 2), YES);
+
+    struct arena most;
+    assert_int_equal(arena_open(&most, signer_arena_size()), ERR_OK);
+    for (size_t size = 0; size <= signer_arena_size(); size += 4096) {
+        arena_init(&little, (struct room){most.memory, size});
+        enum err e = signer_init(&s, &little, &d->config);
+        assert_true(e == ERR_NO_MEMORY || (e == ERR_OK && size > signer_arena_size() / 2));
+    }
+    arena_close(&most);
 }
 
 /* Random requests, with restarts at any moment: never two digests in a place. */
@@ -373,12 +438,103 @@ static void calls_of_both_runtimes_are_signed(void **state)
         assert_false(signer_extrinsic_allowed(&d->config, span_of(longer.ptr, longer.len + 1),
                                               c.extra, c.implicit));
     }
-    /* A long one is signed by its hash. */
+    /* One of more than 256 bytes is signed by its hash. */
     struct wr big = wr_init((struct room){arena_alloc(&c.arena, 8192), 8192});
     static uint16_t many[500];
     w = (struct call_weights){.netuid = 2, .count = 500, .uids = many, .values = many};
     assert_int_equal(call_set_weights(&c.new, &w, &big), ERR_OK);
     assert_true(signer_extrinsic_allowed(&d->config, wr_done(&big), c.extra, c.implicit));
+    size_t rest = c.extra.len + c.implicit.len;
+    for (uint32_t uids_count = 1; uids_count < 60; uids_count++) {
+        struct wr call = room_for_call(&c);
+        w.count = uids_count;
+        assert_int_equal(call_set_weights(&c.new, &w, &call), ERR_OK);
+        struct signer_request_body b = {.tag = SIGNER_REQUEST_BODY_EXTRINSIC};
+        b.extrinsic = (struct signer_extrinsic){wr_done(&call), c.extra, c.implicit};
+        uint8_t message[SIGNED_PLAIN_MAX];
+        struct signature want;
+        size_t size = extrinsic_message(wr_done(&call), c.extra, c.implicit, message);
+        assert_int_equal(size, call.used + rest > 256 ? HASH_SIZE : call.used + rest);
+        test_sign(NULL, span_of(message, size), &want);
+        struct signer_effect fx = ask(d, &b);
+        assert_int_equal(fx.reply.verdict, YES);
+        assert_memory_equal(&want, &fx.reply.signature, sizeof want);
+    }
+    arena_close(&c.arena);
+}
+
+/* Calls that our chain client does not make, but the signer knows. */
+static bool allowed(struct desk *d, struct chain_calls *c, struct wr *call)
+{
+    struct span bytes = wr_done(call);
+    assert_non_null(bytes.ptr);
+    bool whole = signer_extrinsic_allowed(&d->config, bytes, c->extra, c->implicit);
+    for (size_t cut = 0; whole && cut < bytes.len; cut++)
+        assert_false(
+            signer_extrinsic_allowed(&d->config, span_of(bytes.ptr, cut), c->extra, c->implicit));
+    return whole;
+}
+
+static struct wr begin_call(struct chain_calls *c, uint8_t pallet, uint8_t number)
+{
+    struct wr w = wr_init((struct room){arena_alloc(&c->arena, 8192), 8192});
+    wr_u8(&w, pallet);
+    wr_u8(&w, number);
+    wr_u16(&w, 2);
+    return w;
+}
+
+static void limits_of_arguments(void **state)
+{
+    struct desk *d = *state;
+    struct chain_calls c;
+    static uint8_t bytes[5001];
+    open_calls(&c, &d->config.chain_genesis);
+    static const struct {
+        uint8_t number;
+        bool mechanism, version;
+    } timed[] = {{113, false, true}, {118, true, true}, {99, false, false}};
+    for (size_t i = 0; i < COUNT_OF(timed); i++) {
+        for (size_t size = 4999; size <= sizeof bytes; size++) {
+            struct wr w = begin_call(&c, 7, timed[i].number);
+            if (timed[i].mechanism)
+                wr_u8(&w, 0);
+            scale_put_bytes(&w, span_of(bytes, size));
+            wr_u64(&w, 12345);
+            if (timed[i].version)
+                wr_u16(&w, 4);
+            assert_true(allowed(d, &c, &w) == (size <= 5000));
+        }
+    }
+    /* A commitment's fields: Raw0 to Raw128, then four kinds of hash. */
+    for (unsigned variant = 0; variant < 256; variant++) {
+        for (size_t size = 0; size <= 129; size++) {
+            struct wr w = begin_call(&c, 18, 0);
+            scale_put_compact(&w, 1);
+            wr_u8(&w, (uint8_t)variant);
+            wr_raw(&w, span_of(bytes, size));
+            bool raw = variant >= 1 && variant <= 129 && size == variant - 1;
+            bool hash = variant >= 130 && variant <= 133 && size == 32;
+            assert_true(allowed(d, &c, &w) == (raw || hash));
+        }
+        arena_reset(&c.arena, c.arena.used - 130 * 8192);
+    }
+    for (uint32_t fields = 0; fields < 5; fields++) {
+        struct wr w = begin_call(&c, 18, 0);
+        scale_put_compact(&w, fields);
+        for (uint32_t i = 0; i < fields; i++)
+            wr_u8(&w, 1);
+        assert_true(allowed(d, &c, &w) == (fields <= 3));
+    }
+    for (uint32_t uids = 0; uids < 3; uids++) {
+        struct wr w = begin_call(&c, 7, 0);
+        scale_put_compact(&w, uids);
+        wr_raw(&w, span_of(bytes, 2 * uids));
+        scale_put_compact(&w, 1);
+        wr_u16(&w, 65535);
+        wr_u64(&w, 0);
+        assert_true(allowed(d, &c, &w) == (uids == 1));
+    }
     arena_close(&c.arena);
 }
 
@@ -395,6 +551,9 @@ static void other_calls_are_not(void **state)
     const struct signer_config *k = &d->config;
     assert_true(signer_extrinsic_allowed(k, wr_done(&good), c.extra, c.implicit));
     assert_false(signer_extrinsic_allowed(k, wr_done(&burn), c.extra, c.implicit));
+    struct signer_request_body b = {.tag = SIGNER_REQUEST_BODY_EXTRINSIC};
+    b.extrinsic = (struct signer_extrinsic){wr_done(&burn), c.extra, c.implicit};
+    assert_int_equal(ask(d, &b).reply.verdict, SHAPE);
     assert_false(signer_extrinsic_allowed(k, wr_done(&remark), c.extra, c.implicit));
     struct signer_config subnet = *k;
     subnet.netuid = 3;
@@ -422,12 +581,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
         DESK_TEST(one_statement_for_one_place),
         DESK_TEST(no_way_back),
+        DESK_TEST(a_new_key_begins_at_zero),
+        DESK_TEST(a_short_snapshot_is_complete),
+        DESK_TEST(no_memory_is_told),
         DESK_TEST(a_restart_forgets_nothing),
         DESK_TEST(old_slots_are_closed),
         DESK_TEST(a_snapshot_keeps_the_floors),
         DESK_TEST(a_journal_that_contradicts_itself_is_refused),
         DESK_TEST(only_our_own_operations_and_bindings),
         DESK_TEST(calls_of_both_runtimes_are_signed),
+        DESK_TEST(limits_of_arguments),
         DESK_TEST(other_calls_are_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
