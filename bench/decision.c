@@ -335,7 +335,16 @@ static void open_all(struct bench *b)
         network_die("no memory");
 }
 
-int main(void)
+/* usage: bench_decision [PART...]; without one, all of them: latency rate_16 rate_64 kill */
+static bool is_wanted(const char *part, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(part, argv[i]) == 0)
+            return true;
+    return argc == 1;
+}
+
+int main(int argc, char **argv)
 {
     static struct bench b;
     uint64_t unused[STEPS];
@@ -346,13 +355,19 @@ int main(void)
     b.events = network_events(&b.net, b.ask);
     usleep(500000);
     read_events(&b, 100);
-    latencies(&b);
-    validator_rss(&b, "validator_rss");
+    if (is_wanted("latency", argc, argv)) {
+        latencies(&b);
+        validator_rss(&b, "validator_rss");
+    }
     life(&b, 1000, true, 0, unused);
-    rate(&b, "rate_16", 16, 16000);
-    rate(&b, "rate_64", 64, 24000);
-    kill_leader(&b);
-    validator_rss(&b, "validator_rss_loaded");
+    if (is_wanted("rate_16", argc, argv))
+        rate(&b, "rate_16", 16, 16000);
+    if (is_wanted("rate_64", argc, argv))
+        rate(&b, "rate_64", 64, 24000);
+    if (is_wanted("kill", argc, argv)) {
+        kill_leader(&b);
+        validator_rss(&b, "validator_rss_loaded");
+    }
     network_stop(&b.net);
     return 0;
 }

@@ -37,7 +37,7 @@ void log_checks_begin(struct sim *s);
 void log_checks_end(struct sim *s);
 void log_checks_stable(struct sim *s, struct sim_node *m, const struct bft_checkpoint *p);
 void log_checks_wiped(struct sim *s, struct sim_node *m);
-void log_checks_published(struct sim *s, struct sim_node *m, struct span op);
+void log_checks_published(struct sim *s, struct sim_node *m, struct span data);
 void log_checks_weights(struct sim *s, struct sim_node *m, uint64_t epoch, uint64_t block);
 void log_checks_anchor(struct sim *s, struct sim_node *m, uint64_t block);
 void log_checks_bundles(struct sim *s, struct sim_node *m);

@@ -8,6 +8,7 @@
 #include "codec/rd.h"
 #include "codec/wr.h"
 #include "crypto/hash.h"
+#include "net_msg.h"
 #include "registry/registry.h"
 
 enum { LEAVES_MAX = 1 << 16, BUNDLES_MAX = 3, BUNDLE_MEMORY = 4 << 20, LOG_EPOCHS_MAX = 512 };
@@ -208,19 +209,29 @@ void log_checks_wiped(struct sim *s, struct sim_node *m)
 /* --- what is announced */
 
 /* Nobody may learn a result before everybody is bound to one of his own. */
-void log_checks_published(struct sim *s, struct sim_node *m, struct span op_bytes)
+static void check_announced(struct sim *s, struct sim_node *m, struct span op_bytes)
 {
     struct log_checks *c = s->log;
     struct op op;
     struct state_submission sub;
-    size_t mark = arena_mark(&c->scratch);
-    if (!m->byzantine && op_decode(op_bytes, &c->scratch, &op) == ERR_OK &&
+    if (op_decode(op_bytes, &c->scratch, &op) == ERR_OK &&
         op.content.body.tag == OP_BODY_ATTEST_REVEAL && hotkey_equal(&op.content.signer, &m->key) &&
         ledger_submission(node_ledger(m->node),
                           &op.content.body.attest_reveal.attestation.submission, &c->scratch,
                           &sub) &&
         sub.phase == SUBMISSION_PHASE_COMMITTING)
         sim_fail(s, "node %u reveals while others may still commit", m->index);
+}
+
+void log_checks_published(struct sim *s, struct sim_node *m, struct span data)
+{
+    struct log_checks *c = s->log;
+    struct net_gossip g;
+    size_t mark = arena_mark(&c->scratch);
+    if (!m->byzantine && net_gossip_decode(data, &c->scratch, &g) == ERR_OK &&
+        g.tag == NET_GOSSIP_OPS)
+        for (uint32_t i = 0; i < g.ops.ops_count; i++)
+            check_announced(s, m, g.ops.ops[i].bytes);
     arena_reset(&c->scratch, mark);
 }
 

@@ -1,48 +1,151 @@
 #include "node/internal.h"
 
-static enum err announce(struct node *n, struct span op)
+/* Of one message, so that it travels with others in an RPC of the usual size.  A
+ * larger operation travels alone. */
+enum { ANNOUNCE_SIZE_MAX = 48 << 10 };
+
+/* --- announcing */
+
+static void publish(struct node *n, struct op_bytes *ops, uint32_t count, size_t size)
 {
-    struct net_gossip g = {.tag = NET_GOSSIP_OP, .op = {op}};
-    size_t size = op.len + 16;
-    struct room room = {arena_alloc(&n->scratch, size), size};
-    if (room.ptr == NULL)
-        return ERR_NO_MEMORY;
-    n->world.publish(n->world.net, net_gossip_encode(&g, room));
-    return ERR_OK;
+    struct net_gossip g = {.tag = NET_GOSSIP_OPS, .ops = {.ops = ops, .ops_count = count}};
+    struct room room = {arena_alloc(&n->scratch, size + NET_GOSSIP_SIZE_MIN), 0};
+    room.len = size + NET_GOSSIP_SIZE_MIN;
+    if (room.ptr != NULL)
+        n->world.publish(n->world.net, net_gossip_encode(&g, room));
 }
 
-static enum err check_and_keep(struct node *n, struct span bytes, enum reject *why,
-                               struct hash *id)
+/* One message, and one signature of the host, for what was accepted in a turn.
+ * What is no longer in the pool was decided meanwhile. */
+void gossip_announce(struct node *n)
 {
-    *why = REJECT_NONE;
-    *id = op_id(bytes);
-    if (mempool_has(&n->mempool, id))
-        return ERR_CONFLICT;
-    enum err e = op_check(n->ledger, bytes, &n->scratch, why);
-    if (e != ERR_OK)
-        return e;
-    struct op op;
-    e = op_decode(bytes, &n->scratch, &op);
-    if (e != ERR_OK)
-        return e;
-    if (op.content.body.tag == OP_BODY_EPOCH || op.content.body.tag == OP_BODY_WEIGHTS ||
-        op.content.body.tag == OP_BODY_SEAL) {
-        *why = REJECT_MALFORMED; /* These come with a leader's proposal only. */
-        return ERR_DENIED;
+    size_t mark = arena_mark(&n->scratch), size = 0;
+    struct op_bytes ops[NET_OPS_MAX];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < n->announce_count; i++) {
+        struct span bytes = mempool_get(&n->mempool, &n->announce[i]);
+        if (bytes.len == 0)
+            continue;
+        if (count > 0 && size + 4 + bytes.len > ANNOUNCE_SIZE_MAX) {
+            publish(n, ops, count, size);
+            count = 0;
+            size = 0;
+        }
+        ops[count++].bytes = bytes;
+        size += 4 + bytes.len;
     }
-    e = mempool_add(&n->mempool, id, &op.content.signer, bytes, n->now_ms);
-    if (e == ERR_OK)
+    if (count > 0)
+        publish(n, ops, count, size);
+    n->announce_count = 0;
+    arena_reset(&n->scratch, mark);
+}
+
+static void announce_later(struct node *n, const struct hash *id)
+{
+    if (n->announce_count == COUNT_OF(n->announce))
+        gossip_announce(n);
+    n->announce[n->announce_count++] = *id;
+}
+
+/* --- accepting */
+
+struct judged {
+    struct hash id;
+    struct hotkey signer;
+    enum reject why;
+    enum err result; /* ERR_CONFLICT with REJECT_NONE: we have or had it */
+};
+
+static bool is_leaders_own(const struct op_body *body)
+{
+    return body->tag == OP_BODY_EPOCH || body->tag == OP_BODY_WEIGHTS ||
+           body->tag == OP_BODY_SEAL;
+}
+
+static void judge(struct node *n, struct span bytes, struct judged *out)
+{
+    struct op op;
+    *out = (struct judged){.id = op_id(bytes), .why = REJECT_NONE, .result = ERR_CONFLICT};
+    if (mempool_has(&n->mempool, &out->id))
+        return;
+    size_t mark = arena_mark(&n->scratch);
+    out->result = op_check(n->ledger, bytes, &n->scratch, &out->why);
+    if (out->result == ERR_OK)
+        out->result = op_decode(bytes, &n->scratch, &op);
+    if (out->result == ERR_OK) {
+        out->signer = op.content.signer;
+        if (is_leaders_own(&op.content.body)) { /* These come with a proposal only. */
+            out->why = REJECT_MALFORMED;
+            out->result = ERR_DENIED;
+        }
+    }
+    arena_reset(&n->scratch, mark);
+    if (out->why != REJECT_NONE)
+        n->counters.refused[out->why]++;
+}
+
+static void keep(struct node *n, struct span bytes, struct judged *j)
+{
+    if (j->result == ERR_OK)
+        j->result = mempool_add(&n->mempool, &j->id, &j->signer, bytes, n->now_ms);
+    if (j->result == ERR_OK)
         node_pending_changed(n);
-    return e;
 }
 
 /* Checks an operation and keeps it.  ERR_CONFLICT: we have it already. */
-enum err gossip_accept(struct node *n, struct span bytes, enum reject *why, struct hash *id)
+static enum err accept_own(struct node *n, struct span bytes, enum reject *why)
 {
-    enum err e = check_and_keep(n, bytes, why, id);
-    if (*why != REJECT_NONE)
-        n->counters.refused[*why]++;
-    return e;
+    struct judged j;
+    judge(n, bytes, &j);
+    keep(n, bytes, &j);
+    *why = j.why;
+    if (j.result == ERR_OK)
+        announce_later(n, &j.id);
+    return j.result;
+}
+
+/* Nobody honest sends on what can be right for nobody. */
+static bool is_bad(const struct judged *j)
+{
+    return j->result == ERR_BAD_SIGNATURE || j->result == ERR_MALFORMED ||
+           j->result == ERR_TOO_BIG || j->result == ERR_BAD_KEY;
+}
+
+static bool is_known(const struct node *n, const struct judged *j)
+{
+    enum reject reject;
+    uint64_t seq;
+    return (j->result == ERR_CONFLICT && j->why == REJECT_NONE) ||
+           ledger_fate(n->ledger, &j->id, &reject, &seq);
+}
+
+/* Of a message with a bad operation nothing is kept: it is not forwarded, and
+ * what only some hold makes them wait for it in vain.  When all of it is good or
+ * known it goes on as it is; otherwise what was good goes on under our name, for
+ * the rest may be right for others, ahead of us or behind, or be a burden. */
+static enum p2p_verdict take_ops(struct node *n, const struct net_ops *ops)
+{
+    struct judged judged[NET_OPS_MAX];
+    for (uint32_t i = 0; i < ops->ops_count; i++) {
+        judge(n, ops->ops[i].bytes, &judged[i]);
+        if (judged[i].why != REJECT_NONE)
+            trace_word(trace_add(&n->trace, TRACE_DEBUG, "gossip.refused"), "why",
+                       reject_name(judged[i].why));
+        if (is_bad(&judged[i]))
+            return P2P_REJECT;
+    }
+    uint32_t kept = 0, unfit = 0;
+    for (uint32_t i = 0; i < ops->ops_count; i++) {
+        keep(n, ops->ops[i].bytes, &judged[i]);
+        kept += judged[i].result == ERR_OK;
+        unfit += judged[i].result != ERR_OK && !is_known(n, &judged[i]);
+    }
+    if (kept > 0 && unfit == 0)
+        return P2P_ACCEPT;
+    for (uint32_t i = 0; kept > 0 && i < ops->ops_count; i++)
+        if (judged[i].result == ERR_OK)
+            announce_later(n, &judged[i].id);
+    return P2P_IGNORE;
 }
 
 void node_on_gossip(struct node *n, uint64_t message, const struct peer_id *relay,
@@ -53,21 +156,11 @@ void node_on_gossip(struct node *n, uint64_t message, const struct peer_id *rela
     size_t mark = arena_mark(&n->scratch);
     struct net_gossip g;
     enum p2p_verdict verdict = P2P_REJECT;
-    if (net_gossip_decode(data, &n->scratch, &g) != ERR_OK || g.tag != NET_GOSSIP_OP) {
+    if (net_gossip_decode(data, &n->scratch, &g) == ERR_OK && g.tag == NET_GOSSIP_OPS &&
+        g.ops.ops_count > 0)
+        verdict = take_ops(n, &g.ops);
+    else
         n->counters.refused[REJECT_MALFORMED]++;
-    } else {
-        enum reject why;
-        struct hash id;
-        enum err e = gossip_accept(n, g.op.op, &why, &id);
-        if (e == ERR_OK)
-            verdict = P2P_ACCEPT;
-        else if (e != ERR_BAD_SIGNATURE && e != ERR_MALFORMED && e != ERR_TOO_BIG &&
-                 e != ERR_BAD_KEY)
-            verdict = P2P_IGNORE; /* It may be right for others, ahead of us or behind. */
-        if (why != REJECT_NONE)
-            trace_word(trace_add(&n->trace, TRACE_DEBUG, "gossip.refused"), "why",
-                       reject_name(why));
-    }
     arena_reset(&n->scratch, mark);
     n->world.validate(n->world.net, message, verdict);
 }
@@ -75,15 +168,9 @@ void node_on_gossip(struct node *n, uint64_t message, const struct peer_id *rela
 enum err node_submit_op(struct node *n, struct span op, enum reject *why, uint64_t now_ms)
 {
     n->now_ms = max_u64(n->now_ms, now_ms);
-    size_t mark = arena_mark(&n->scratch);
-    struct hash id;
-    enum err e = gossip_accept(n, op, why, &id);
-    if (e == ERR_CONFLICT && *why == REJECT_NONE)
-        e = ERR_OK; /* It waits already: submitting twice is the same as once. */
-    else if (e == ERR_OK)
-        e = announce(n, op);
-    arena_reset(&n->scratch, mark);
-    return e;
+    enum err e = accept_own(n, op, why);
+    /* It waits already: submitting twice is the same as once. */
+    return e == ERR_CONFLICT && *why == REJECT_NONE ? ERR_OK : e;
 }
 
 /* Nonces of our own: never one that the state or this process has used. */
@@ -128,10 +215,7 @@ void gossip_op_signed(struct node *n, struct sign_wait *w)
         w->used = true;
     } else {
         enum reject why;
-        struct hash id;
-        e = gossip_accept(n, bytes, &why, &id);
-        if (e == ERR_OK)
-            e = announce(n, bytes);
+        e = accept_own(n, bytes, &why);
         if (e != ERR_OK) {
             struct trace_event *t = trace_add(&n->trace, TRACE_WARN, "op.own_refused");
             trace_word(t, "why", reject_name(why));

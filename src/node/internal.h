@@ -146,6 +146,8 @@ struct node {
     struct ledger *ledger;
     struct chain *chain;
     struct mempool mempool;
+    struct hash announce[NET_OPS_MAX]; /* in the pool, to be told at the end of the turn */
+    uint32_t announce_count;
     struct map wanted;         /* subject -> when it was last asked for, in 16 ms */
     struct map unfit;          /* challenges whose module our workers would not run */
     struct hash engine;        /* id of the sandbox engine that our workers run */
@@ -264,7 +266,7 @@ struct span peers_bft_frame(struct node *n, struct span message);
 void peers_on_own_binding(struct node *n, struct sign_wait *w);
 
 /* --- gossip.c */
-enum err gossip_accept(struct node *n, struct span op, enum reject *why, struct hash *id);
+void gossip_announce(struct node *n);
 void gossip_op_signed(struct node *n, struct sign_wait *w);
 enum err gossip_want_op(struct node *n, const struct op_body *body, const struct hash *subject,
                         bool with_proposal);

@@ -30,6 +30,12 @@ bool mempool_has(const struct mempool *m, const struct hash *id)
     return map_get(&m->index, id->bytes) != MAP_NONE;
 }
 
+struct span mempool_get(const struct mempool *m, const struct hash *id)
+{
+    uint32_t at = map_get(&m->index, id->bytes);
+    return at == MAP_NONE ? (struct span){0} : m->entries[at].bytes;
+}
+
 static uint32_t signer_count(const struct mempool *m, const struct hotkey *signer)
 {
     uint32_t count = map_get(&m->signers, signer->bytes);

@@ -35,6 +35,8 @@ enum err mempool_init(struct mempool *m, struct arena *arena, uint32_t capacity,
 void mempool_close(struct mempool *m);
 
 bool mempool_has(const struct mempool *m, const struct hash *id);
+/* Borrowed until it is removed; empty: not here. */
+struct span mempool_get(const struct mempool *m, const struct hash *id);
 /* Copies bytes.  ERR_CONFLICT: already here; ERR_FULL. */
 enum err mempool_add(struct mempool *m, const struct hash *id, const struct hotkey *signer,
                      struct span bytes, uint64_t now_ms);

@@ -245,6 +245,7 @@ void node_turn(struct node *n, uint64_t now_ms)
     if (n->follow_up_count > 0)
         consensus_step(n, &ev);
     persist_and_sign(n);
+    gossip_announce(n);
     take_trace(n, bft_trace(n->bft));
     take_trace(n, chain_trace(n->chain));
 }

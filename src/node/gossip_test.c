@@ -1,0 +1,101 @@
+#include "node/node_test.h"
+
+static enum p2p_verdict gossip(struct bench *b, const struct span *ops, uint32_t count)
+{
+    struct op_bytes list[NET_OPS_MAX];
+    size_t size = NET_GOSSIP_SIZE_MIN;
+    for (uint32_t i = 0; i < count; i++) {
+        list[i].bytes = ops[i];
+        size += 4 + ops[i].len;
+    }
+    struct net_gossip g = {.tag = NET_GOSSIP_OPS, .ops = {.ops = list, .ops_count = count}};
+    struct room room = {arena_alloc(&b->arena, size), size};
+    uint64_t message = b->judged + 1;
+    node_on_gossip(b->node, message, &b->peer, net_gossip_encode(&g, room), b->now_ms);
+    assert_int_equal(b->judged, message);
+    return b->verdict;
+}
+
+static struct span forged(struct bench *b, struct span op)
+{
+    struct span copy = arena_copy(&b->arena, op);
+    ((uint8_t *)(uintptr_t)copy.ptr)[copy.len - 1] ^= 1;
+    return copy;
+}
+
+static void what_is_handed_in_is_announced_once(void **state)
+{
+    struct bench *b = *state;
+    struct op_body one = registration("one"), two = registration("two");
+    struct span op = signed_op(b, 9, 1, &one), other = signed_op(b, 9, 2, &two);
+    enum reject why;
+    assert_int_equal(node_submit_op(b->node, op, &why, b->now_ms), ERR_OK);
+    assert_int_equal(node_submit_op(b->node, op, &why, b->now_ms), ERR_OK);
+    assert_int_equal(b->published, 0);
+    turn(b);
+    assert_int_equal(b->published, 1);
+    assert_int_equal(b->published_ops, 1);
+    assert_int_equal(gossip(b, &op, 1), P2P_IGNORE); /* known: not forwarded again */
+    assert_int_equal(gossip(b, &other, 1), P2P_ACCEPT);
+    assert_int_equal(b->node->mempool.count, 2);
+    struct span bad = forged(b, signed_op(b, 9, 3, &two)), junk = SPAN_LITERAL("junk");
+    assert_int_equal(gossip(b, &bad, 1), P2P_REJECT);
+    assert_int_equal(gossip(b, &junk, 1), P2P_REJECT);
+    assert_int_equal(gossip(b, &junk, 0), P2P_REJECT);
+    assert_int_equal(b->node->mempool.count, 2);
+    turn(b);
+    assert_int_equal(b->published, 1);
+}
+
+/* More than a message takes, and more than its bytes take. */
+static void what_comes_together_is_announced_together(void **state)
+{
+    struct bench *b = *state;
+    enum { COUNT = NET_OPS_MAX + 3 };
+    struct op_body body = registration("many");
+    enum reject why;
+    for (uint64_t i = 0; i < COUNT; i++) {
+        size_t mark = arena_mark(&b->arena);
+        struct span op = signed_op(b, 9, 1 + i, &body);
+        assert_int_equal(node_submit_op(b->node, op, &why, b->now_ms), ERR_OK);
+        arena_reset(&b->arena, mark);
+    }
+    turn(b);
+    assert_int_equal(b->published, 2);
+    assert_int_equal(b->published_ops, COUNT);
+}
+
+static void of_a_message_all_is_kept_or_what_is_good_goes_on(void **state)
+{
+    struct bench *b = *state;
+    struct op_body body = registration("x");
+    struct span ops[4];
+    for (uint64_t i = 0; i < 4; i++)
+        ops[i] = signed_op(b, 9, 1 + i, &body);
+    struct span mixed[3] = {ops[0], forged(b, ops[1]), ops[2]};
+    assert_int_equal(gossip(b, mixed, 3), P2P_REJECT);
+    assert_int_equal(b->node->mempool.count, 0);
+
+    assert_int_equal(gossip(b, ops, 2), P2P_ACCEPT);
+    assert_int_equal(gossip(b, ops, 3), P2P_ACCEPT); /* two are known */
+    assert_int_equal(gossip(b, ops, 3), P2P_IGNORE);
+    turn(b);
+    assert_int_equal(b->published, 0);
+
+    b->network.bytes[0] ^= 1;
+    struct span late[2] = {signed_op(b, 9, 9, &body), ops[3]};
+    assert_int_equal(gossip(b, late, 2), P2P_IGNORE);
+    assert_int_equal(b->node->mempool.count, 4);
+    turn(b);
+    assert_int_equal(b->published, 1);
+    assert_int_equal(b->published_ops, 1);
+}
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BENCH_TEST(what_is_handed_in_is_announced_once),
+        BENCH_TEST(what_comes_together_is_announced_together),
+        BENCH_TEST(of_a_message_all_is_kept_or_what_is_good_goes_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
