@@ -96,6 +96,7 @@ bool chain_begin(struct sim *s)
     config.tempo = 20;
     config.validators = s->count;
     config.miners = 8;
+    config.commit_reveal = s->config.seed % 4 == 1;
     enum err e = arena_open(&c->memory, 32 << 20);
     if (e == ERR_OK)
         e = devchain_open(&c->chain, &config);

@@ -385,6 +385,8 @@ void checks_heard(struct sim *s, struct sim_node *m, const struct trace_event *e
             sim_fail(s, "node %u submits the weights of an epoch twice", m->index);
         m->weights_told = number_of(e, "epoch") + 1;
         log_checks_weights(s, m, number_of(e, "epoch"), number_of(e, "block"));
+    } else if (strcmp(e->name, "weights.reveal_missed") == 0 && s->faults == 0) {
+        sim_fail(s, "node %u misses the reveal of its weights with nothing in its way", m->index);
     } else if (strcmp(e->name, "anchor.confirmed") == 0 && !m->byzantine) {
         if (m->anchor_told == number_of(e, "epoch") + 1)
             sim_fail(s, "node %u anchors one seal twice", m->index);

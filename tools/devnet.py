@@ -206,3 +206,7 @@ class Chain:
         else:
             count, at = data[0] >> 2, 1
         return dict(struct.unpack_from("<HH", data, at + 4 * i) for i in range(count))
+
+    def block(self):
+        """The number of the newest finalized block."""
+        return int(self.call("chain_getHeader", self.call("chain_getFinalizedHead"))["number"], 16)

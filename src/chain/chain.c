@@ -376,6 +376,7 @@ static void on_result(struct chain *c, const struct request *r, const json_t *re
     case REQ_READ_METAGRAPH:
     case REQ_READ_EPOCH:
     case REQ_READ_NEXT:
+    case REQ_READ_OWN:
         metagraph_on_reply(c, r, result, now_ms);
         return;
     case REQ_PREPARE:

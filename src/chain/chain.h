@@ -39,6 +39,7 @@ enum {
     CHAIN_TRIES_MAX = 4,
     CHAIN_ENDPOINTS_MAX = 8,
     CHAIN_NAME_MAX = 64,
+    CHAIN_COMMITS_MAX = 64, /* the runtime keeps 10 of one hotkey */
 };
 
 struct chain_config {
@@ -67,6 +68,12 @@ struct chain_neuron {
     bool active;
 };
 
+/* Weights that a hotkey has committed to and not revealed. */
+struct chain_commit {
+    struct hash hash;
+    uint64_t epoch; /* of the chain, in which the commit was taken */
+};
+
 /* A subnet at one finalized block. */
 struct chain_metagraph {
     uint64_t block;
@@ -83,7 +90,17 @@ struct chain_metagraph {
     bool commit_reveal;
     uint32_t neuron_count;
     const struct chain_neuron *neurons; /* neurons[i].uid == i */
+    /* Of the configured hotkey, where the subnet wants weights committed and
+     * revealed; has_own is false elsewhere and while it is not registered. */
+    bool has_own;
+    uint32_t commit_count;
+    const struct chain_commit *commits; /* the oldest first */
+    struct span weights_row;            /* as stored; see chain_weights_are */
 };
+
+/* chain_weights_are: whether a stored row shows these weights.  The runtime has
+ * scaled them so that the greatest is 65535. */
+bool chain_weights_are(struct span row, const struct call_weights *w);
 
 /* chain_weights_allowed_at: the first block at which the chain takes weights (or
  * a commit of them) of uid again; block or less: now. */

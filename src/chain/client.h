@@ -3,6 +3,7 @@
  *   chain.c      dialling, greeting, heads, the queue of outputs
  *   request.c    the calls under way and their texts
  *   metagraph.c  reading a subnet
+ *   own.c        and the rows of our own hotkey, which end a reading
  *   submit.c     submissions, until the signature is there
  *   confirm.c    and what became of them
  */
@@ -24,6 +25,7 @@ enum {
     CLIENT_CALL_MAX = 40 << 10, /* a reveal of CALL_WEIGHTS_MAX fits */
     CLIENT_TEXT_MAX = 2 * CLIENT_CALL_MAX + 4096,
     CHECK_KEYS_MAX = 2,
+    OWN_ROW_MAX = 4 + 4 * CALL_WEIGHTS_MAX,
     CLIENT_ERA_MAX = 4096, /* up to here the birth block is the head itself */
 };
 
@@ -39,6 +41,7 @@ enum request_kind {
     REQ_READ_METAGRAPH,
     REQ_READ_EPOCH,
     REQ_READ_NEXT,
+    REQ_READ_OWN,
     REQ_PREPARE, /* nonce and uid at the best block */
     REQ_SUBMIT,
     REQ_CHECK, /* nonce and rows at a finalized block */
@@ -58,13 +61,16 @@ struct request {
 
 enum phase { PHASE_WAITING, PHASE_DIALING, PHASE_GREETING, PHASE_READY };
 
-enum read_state { READ_IDLE, READ_HASH, READ_METAGRAPH, READ_EPOCH, READ_NEXT };
+enum read_state { READ_IDLE, READ_HASH, READ_METAGRAPH, READ_EPOCH, READ_NEXT, READ_OWN };
 
 struct reading {
     enum read_state state;
     uint64_t token;
     struct chain_metagraph graph;
     struct chain_neuron *neurons; /* CHAIN_NEURONS_MAX */
+    uint16_t uid;                 /* READ_OWN: ours */
+    struct chain_commit commits[CHAIN_COMMITS_MAX];
+    uint8_t row[OWN_ROW_MAX];
 };
 
 enum submit_state {
@@ -184,5 +190,12 @@ void submit_on_reply(struct chain *c, const struct request *r, const json_t *res
 uint32_t submit_keys(struct chain *c, enum request_kind kind,
                      struct storage_key keys[CHECK_KEYS_MAX]);
 struct submit *submit_active(struct chain *c);
+
+/* own.c */
+enum { OWN_KEYS = 2 };
+void own_keys(struct chain *c, struct storage_key keys[OWN_KEYS]);
+/* own_begin: goes on with our own rows at r->at, or ends the reading. */
+void own_begin(struct chain *c, const struct request *r, uint64_t now_ms);
+void own_on_rows(struct chain *c, const json_t *result);
 
 #endif

@@ -6,7 +6,7 @@
 #include "chain/submit.h"
 #include "crypto/hash.h"
 
-enum { WEIGHT_FULL = 65535, EVENTS_MAX = 1 << 16, TOPICS_MAX = 64, COMMITS_MAX = 64 };
+enum { EVENTS_MAX = 1 << 16, TOPICS_MAX = 64 };
 
 /* ---- The pool's answer ---- */
 
@@ -122,29 +122,10 @@ static void on_pool_error(struct chain *c, struct submit *s, const json_t *error
 
 /* ---- What the state says ---- */
 
-/* The runtime scales weights so that the greatest is 65535. */
-static bool same_weights(struct span row, const struct call_weights *w)
-{
-    struct rd r = rd_init(row);
-    uint64_t max = 0;
-    for (uint32_t i = 0; i < w->count; i++)
-        max = max_u64(max, w->values[i]);
-    if (scale_count(&r, CALL_WEIGHTS_MAX, 4) != w->count)
-        return false;
-    for (uint32_t i = 0; i < w->count; i++) {
-        uint64_t want = max == 0 ? 0 : (w->values[i] * (uint64_t)WEIGHT_FULL + max / 2) / max;
-        uint16_t uid = rd_u16(&r), value = rd_u16(&r);
-        uint64_t off = value > want ? value - want : want - value;
-        if (uid != w->uids[i] || off > 1) /* Its rounding is not ours to know. */
-            return false;
-    }
-    return rd_end(&r) == ERR_OK;
-}
-
 static bool has_commit(struct span row, const struct hash *commit)
 {
     struct rd r = rd_init(row);
-    for (uint32_t n = scale_count(&r, COMMITS_MAX, HASH_SIZE + 24); n > 0; n--) {
+    for (uint32_t n = scale_count(&r, CHAIN_COMMITS_MAX, HASH_SIZE + 24); n > 0; n--) {
         struct span hash = rd_take(&r, HASH_SIZE);
         rd_take(&r, 24);
         if (r.bad == ERR_OK && span_equal(hash, hash_span(commit)))
@@ -186,7 +167,7 @@ static bool has_effect(struct chain *c, const struct submit *s, struct span row)
     case CHAIN_SET_WEIGHTS:
     case CHAIN_REVEAL_WEIGHTS:
         weights = submit_weights(c, s);
-        return same_weights(row, &weights);
+        return chain_weights_are(row, &weights);
     case CHAIN_COMMIT_WEIGHTS:
         return has_commit(row, &s->commit);
     case CHAIN_SET_COMMITMENT:

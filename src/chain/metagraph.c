@@ -235,7 +235,7 @@ static void on_graph(struct chain *c, const struct request *r, const json_t *res
     d->graph.block_hash = hash;
     metagraph_guess_epochs(&d->graph);
     if (!has_dynamic_epochs(c)) {
-        metagraph_end(c, true);
+        own_begin(c, r, now_ms);
         return;
     }
     d->state = READ_EPOCH;
@@ -266,7 +266,7 @@ static void on_epoch(struct chain *c, const struct request *r, const json_t *res
     request_start(c, REQ_READ_NEXT, now_ms)->at = r->at;
 }
 
-static void on_next(struct chain *c, const json_t *result)
+static void on_next(struct chain *c, const struct request *q, const json_t *result, uint64_t now_ms)
 {
     struct rd r = rd_init(value_bytes(c, result));
     if (scale_option(&r)) {
@@ -274,7 +274,7 @@ static void on_next(struct chain *c, const json_t *result)
         if (rd_end(&r) == ERR_OK)
             c->reading.graph.next_epoch_block = block;
     }
-    metagraph_end(c, true); /* Without the call the row's schedule stands. */
+    own_begin(c, q, now_ms); /* Without the call the row's schedule stands. */
 }
 
 void metagraph_on_reply(struct chain *c, const struct request *r, const json_t *result,
@@ -282,13 +282,15 @@ void metagraph_on_reply(struct chain *c, const struct request *r, const json_t *
 {
     struct hash hash;
     if (c->reading.state == READ_NEXT) {
-        on_next(c, result);
+        on_next(c, r, result, now_ms);
     } else if (result == NULL) {
         metagraph_end(c, false);
     } else if (c->reading.state == READ_METAGRAPH) {
         on_graph(c, r, result, now_ms);
     } else if (c->reading.state == READ_EPOCH) {
         on_epoch(c, r, result, now_ms);
+    } else if (c->reading.state == READ_OWN) {
+        own_on_rows(c, result);
     } else if (c->reading.state == READ_HASH) {
         if (value_hash(result, &hash))
             ask_graph(c, &hash, now_ms);

@@ -117,6 +117,13 @@ static void put_epoch_rows(struct chain *c, const struct request *r, struct wr *
     put_keys(w, keys, count, &r->at);
 }
 
+static void put_own_rows(struct chain *c, const struct request *r, struct wr *w)
+{
+    struct storage_key keys[OWN_KEYS];
+    own_keys(c, keys);
+    put_keys(w, keys, OWN_KEYS, &r->at);
+}
+
 static void put_metagraph_call(struct chain *c, const struct request *r, struct wr *w)
 {
     uint8_t bytes[64];
@@ -161,6 +168,7 @@ static const char *method_of(enum request_kind kind)
     case REQ_READ_NEXT:
         return "state_call";
     case REQ_READ_EPOCH:
+    case REQ_READ_OWN:
     case REQ_PREPARE:
     case REQ_CHECK:
         return "state_queryStorageAt";
@@ -193,6 +201,9 @@ static void put_params(struct chain *c, const struct request *r, struct wr *w)
         return;
     case REQ_READ_EPOCH:
         put_epoch_rows(c, r, w);
+        return;
+    case REQ_READ_OWN:
+        put_own_rows(c, r, w);
         return;
     case REQ_PREPARE:
     case REQ_CHECK:

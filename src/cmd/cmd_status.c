@@ -112,6 +112,30 @@ int cmd_leaderboard(int argc, char **argv)
     return EXIT_DONE;
 }
 
+static void print_fate(const json_t *chain)
+{
+    const char *outcome = client_text(chain, "outcome");
+    if (!json_is_object(chain))
+        printf("on the chain: not by this node\n");
+    else if (strcmp(outcome, "confirmed") == 0)
+        printf("on the chain: confirmed, read back at block %llu\n", number(chain, "block"));
+    else if (strcmp(outcome, "waiting") == 0)
+        printf("on the chain: waiting; it takes weights of this validator from block %llu on\n",
+               number(chain, "allowed_at"));
+    else
+        printf("on the chain: %s; the chain is in its epoch %llu\n", outcome,
+               number(chain, "chain_epoch"));
+}
+
+static void print_commit(const json_t *commit)
+{
+    printf("commit of epoch %llu: %s", number(commit, "epoch"), client_text(commit, "phase"));
+    if (json_object_get(commit, "reveal_epoch") != NULL)
+        printf(" in the chain's epoch %llu, to be revealed in %llu", number(commit, "commit_epoch"),
+               number(commit, "reveal_epoch"));
+    putchar('\n');
+}
+
 int cmd_weights(int argc, char **argv)
 {
     static const char usage[] =
@@ -140,11 +164,9 @@ int cmd_weights(int argc, char **argv)
     printf("epoch %llu\n", number(o, "epoch"));
     json_array_foreach(json_object_get(o, "weights"), i, w)
         printf("uid %llu weight %llu of 65535\n", number(w, "uid"), number(w, "value"));
-    if (json_is_object(chain))
-        printf("on the chain: %s, block %llu\n", client_text(chain, "outcome"),
-               number(chain, "block"));
-    else
-        printf("on the chain: not by this node\n");
+    print_fate(chain);
+    json_array_foreach(json_object_get(o, "commits"), i, w)
+        print_commit(w);
     json_decref(o);
     return EXIT_DONE;
 }

@@ -340,6 +340,23 @@ static void test_a_commitment_is_confirmed(void **state)
     close_world(w);
 }
 
+/* What a reading says of our own rows, with the epoch that the commit's block is in. */
+static void expect_own(struct world *w, const struct hash *commit, const struct call_weights *shown)
+{
+    assert_int_equal(chain_read_metagraph(w->client, 9, w->now_ms), ERR_OK);
+    settle(w);
+    assert_true(w->has_graph && w->graph.has_own);
+    assert_int_equal(w->graph.commit_count, commit != NULL);
+    if (commit != NULL) {
+        assert_true(hash_equal(&w->graph.commits[0].hash, commit));
+        assert_int_equal(w->graph.commits[0].epoch, w->graph.epoch_index);
+    }
+    if (shown != NULL)
+        assert_true(chain_weights_are(w->graph.weights_row, shown));
+    else
+        assert_int_equal(w->graph.weights_row.len, 0);
+}
+
 static void test_commit_then_reveal(void **state)
 {
     (void)state;
@@ -355,7 +372,9 @@ static void test_commit_then_reveal(void **state)
     expect(submit(w, &set, 10), CHAIN_FAILED, "CommitRevealEnabled");
     struct chain_action commit = {.kind = CHAIN_COMMIT_WEIGHTS};
     commit.commit = call_commit_hash(sr25519_public(w->key), &set.weights, salt, 2);
+    expect_own(w, NULL, NULL);
     expect(submit(w, &commit, 10), CHAIN_CONFIRMED, "");
+    expect_own(w, &commit.commit, NULL);
     struct chain_action reveal = set;
     reveal.kind = CHAIN_REVEAL_WEIGHTS;
     reveal.salt = salt;
@@ -363,6 +382,7 @@ static void test_commit_then_reveal(void **state)
     expect(submit(w, &reveal, 10), CHAIN_FAILED, "RevealTooEarly");
     seal(w, 21);
     expect(submit(w, &reveal, 10), CHAIN_CONFIRMED, "");
+    expect_own(w, NULL, &set.weights);
     /* A reveal that fails late gives back the commit that it had taken. */
     static const uint16_t twice[] = {4, 4};
     set = weights_of(twice, some_values, 2);

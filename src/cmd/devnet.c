@@ -23,6 +23,8 @@ static const struct setting table[] = {
      "first of 2 * nodes + 1 ports; 0: free ones"},
     {"block_ms", SETTING_NUMBER, "500", 50, 60000, NULL, "time between blocks of a new chain"},
     {"tempo", SETTING_NUMBER, "40", 5, 65534, NULL, "blocks between its epochs"},
+    {"commit_reveal", SETTING_BOOL, "false", 0, 0, NULL,
+     "weights of a new network are committed, then revealed"},
     {"wait_s", SETTING_NUMBER, "90", 1, 3600, NULL, "how long up waits until all are ready"},
     {"follow", SETTING_BOOL, "false", 0, 0, NULL, "logs: go on with what is added"},
     {"json", SETTING_BOOL, "false", 0, 0, NULL, "answer in JSON"},
@@ -370,6 +372,7 @@ static int run(struct command *c, const struct verb *v)
     d->port_base = (uint32_t)settings_number(&c->settings, "port_base");
     d->block_ms = (uint32_t)settings_number(&c->settings, "block_ms");
     d->tempo = (uint32_t)settings_number(&c->settings, "tempo");
+    d->commit_reveal = settings_bool(&c->settings, "commit_reveal");
     d->json = settings_bool(&c->settings, "json");
     const char *dir = settings_text(&c->settings, "dir");
     if (!v->makes && access(dir, F_OK) != 0) {

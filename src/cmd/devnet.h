@@ -19,6 +19,7 @@ struct devnet {
     char dir[DEVNET_PATH_MAX];      /* absolute */
     char programs[DEVNET_PATH_MAX]; /* where platform, platformd are */
     uint32_t nodes, port_base, block_ms, tempo;
+    bool commit_reveal; /* of the chain */
     bool json;
 };
 

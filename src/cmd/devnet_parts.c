@@ -59,6 +59,10 @@ static int on_line(void *ctx, const char *section, const char *name, const char 
                  {"block_ms", &d->block_ms, 600000},
                  {"tempo", &d->tempo, 65535}};
     (void)section;
+    if (strcmp(name, "commit_reveal") == 0) {
+        d->commit_reveal = strcmp(value, "true") == 0;
+        return d->commit_reveal || strcmp(value, "false") == 0;
+    }
     for (size_t i = 0; i < COUNT_OF(table); i++) {
         if (strcmp(name, table[i].name) != 0)
             continue;
@@ -75,6 +79,7 @@ enum err devnet_load(struct devnet *d)
     char path[PATH_SIZE];
     struct devnet found = *d;
     found.nodes = found.port_base = found.block_ms = found.tempo = 0;
+    found.commit_reveal = false;
     devnet_path(d, "devnet.ini", path);
     int line = ini_parse(path, on_line, &found);
     if (line == -1)
@@ -90,8 +95,10 @@ enum err devnet_save(const struct devnet *d)
 {
     char path[PATH_SIZE], text[256];
     devnet_path(d, "devnet.ini", path);
-    int n = snprintf(text, sizeof text, "nodes = %u\nport_base = %u\nblock_ms = %u\ntempo = %u\n",
-                     d->nodes, d->port_base, d->block_ms, d->tempo);
+    int n = snprintf(text, sizeof text, "nodes = %u\nport_base = %u\nblock_ms = %u\ntempo = %u\n"
+                     "commit_reveal = %s\n",
+                     d->nodes, d->port_base, d->block_ms, d->tempo,
+                     d->commit_reveal ? "true" : "false");
     return file_write(path, span_of(text, (size_t)n), 0644);
 }
 
@@ -176,7 +183,8 @@ static bool start_chain(const struct devnet *d)
     snprintf(nodes, sizeof nodes, "%u", d->nodes);
     char *argv[] = {program,        "devchain",   "--dir", dir,       "--port",
                     port,           "--block-ms", block,   "--tempo", tempo,
-                    "--validators", nodes,        NULL};
+                    "--validators", nodes,        d->commit_reveal ? "--commit-reveal" : NULL,
+                    NULL};
     return spawn(d, DEVNET_CHAIN, argv);
 }
 

@@ -8,8 +8,7 @@
 enum {
     READ_AGAIN_MS = 2000,
     SUBMIT_AGAIN_MS = 6000,
-    TOKEN_WEIGHTS = 1,
-    TOKEN_ANCHOR = 2,
+    TOKEN_ANCHOR = WEIGHTS_TOKENS_END,
     TOKEN_LATEST = 1,
     TOKEN_BOUNDARY = 2,
     ANCHOR_SIZE = 4 + 8 + 8 + 3 * HASH_SIZE,
@@ -151,8 +150,7 @@ static void on_metagraph(struct node *n, const struct chain_out *out)
     n->epochs.reading = false;
     if (m == NULL)
         return;
-    n->epochs.commit_reveal = m->commit_reveal;
-    n->epochs.weights_version = m->weights_version;
+    weights_on_metagraph(n, m);
     if (out->token == TOKEN_BOUNDARY) {
         n->epochs.boundary_wanted = 0;
         if (m->last_epoch_block == m->block && !is_known(n, m->block))
@@ -192,13 +190,7 @@ static void look_for_the_end(struct node *n)
     n->pending_changed = true;
 }
 
-/* --- weights and anchors */
-
-void epochs_on_weights(struct node *n, uint64_t epoch)
-{
-    n->epochs.weights_wanted = epoch + 1; /* 0: none */
-    n->epochs.weights_ms = 0;
-}
+/* --- anchors */
 
 /* The candidate is the one that the seal was checked against; by the time that
  * the chain takes the anchor there is a later one. */
@@ -211,35 +203,6 @@ void epochs_on_seal(struct node *n, uint64_t epoch)
     e->sealed = (struct sealed_log){c.cutoff, c.log_size, c.log_root};
     e->anchor_wanted = epoch + 1;
     e->anchor_ms = 0;
-}
-
-static void submit_weights(struct node *n)
-{
-    struct epochs *e = &n->epochs;
-    if (e->weights_wanted == 0 || e->weights_busy || n->now_ms < e->weights_ms)
-        return;
-    struct weights w;
-    if (!ledger_weights(n->ledger, e->weights_wanted - 1, &n->scratch, &w) ||
-        w.entries_count == 0) {
-        e->weights_wanted = 0;
-        return;
-    }
-    uint16_t *uids = arena_array(&n->scratch, w.entries_count, sizeof *uids);
-    uint16_t *values = arena_array(&n->scratch, w.entries_count, sizeof *values);
-    assert(uids != NULL && values != NULL);
-    for (uint32_t i = 0; i < w.entries_count; i++) {
-        uids[i] = w.entries[i].uid;
-        values[i] = w.entries[i].value;
-    }
-    struct chain_action action = {.kind = CHAIN_SET_WEIGHTS,
-                                  .weights = {.netuid = n->genesis.netuid,
-                                              .uids = uids,
-                                              .values = values,
-                                              .count = w.entries_count,
-                                              .version_key = e->weights_version}};
-    e->weights_busy = chain_submit(n->chain, TOKEN_WEIGHTS, &action, n->now_ms) == ERR_OK;
-    e->weights_ms = time_add(n->now_ms, SUBMIT_AGAIN_MS);
-    e->weights_epoch = e->weights_wanted - 1;
 }
 
 /* docs/audit.md: "PAL1", epoch, log size, log root, SHA-256 of the certificate
@@ -269,31 +232,21 @@ static void submit_anchor(struct node *n)
     e->anchor = hash_sha256(wr_done(&w));
 }
 
-static void on_result(struct node *n, const struct chain_out *out)
+static void on_anchored(struct node *n, const struct chain_out *out)
 {
-    bool weights = out->token == TOKEN_WEIGHTS, ok = out->outcome == CHAIN_CONFIRMED;
+    bool ok = out->outcome == CHAIN_CONFIRMED;
     struct epochs *e = &n->epochs;
     struct trace_event *t = trace_add(&n->trace, ok ? TRACE_INFO : TRACE_WARN,
-                                      weights ? (ok ? "weights.confirmed" : "weights.not_confirmed")
-                                              : (ok ? "anchor.confirmed" : "anchor.not_confirmed"));
+                                      ok ? "anchor.confirmed" : "anchor.not_confirmed");
     trace_word(t, "outcome", chain_outcome_name(out->outcome));
     trace_u64(t, "block", out->block);
-    trace_u64(t, "epoch", weights ? e->weights_epoch : e->anchor_epoch);
-    if (weights) {
-        e->weights_busy = false;
-        if (ok && e->weights_wanted == e->weights_epoch + 1)
-            e->weights_wanted = 0;
-        if (ok) {
-            e->weights_confirmed_epoch = e->weights_epoch;
-            e->weights_confirmed_block = out->block;
-        }
-    } else {
-        e->anchor_busy = false;
-        if (ok)
-            e->last_anchor = e->anchor;
-        if (ok && e->anchor_wanted == e->anchor_epoch + 1)
-            e->anchor_wanted = 0;
-    }
+    trace_u64(t, "epoch", e->anchor_epoch);
+    e->anchor_busy = false;
+    if (!ok)
+        return;
+    e->last_anchor = e->anchor;
+    if (e->anchor_wanted == e->anchor_epoch + 1)
+        e->anchor_wanted = 0;
 }
 
 static void on_sign(struct node *n, const struct chain_out *out)
@@ -354,7 +307,10 @@ static void on_out(struct node *n, const struct chain_out *out)
         on_sign(n, out);
         break;
     case CHAIN_OUT_RESULT:
-        on_result(n, out);
+        if (out->token == TOKEN_ANCHOR)
+            on_anchored(n, out);
+        else
+            weights_on_result(n, out);
         break;
     }
 }
@@ -374,7 +330,7 @@ void epochs_tick(struct node *n)
     read_chain(n);
     look_for_the_end(n);
     if (node_is_member(n) && chain_is_ready(n->chain)) {
-        submit_weights(n);
+        weights_tick(n);
         submit_anchor(n);
     }
     epochs_drain(n);

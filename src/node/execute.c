@@ -55,7 +55,7 @@ static void on_notice(struct node *n, const struct ledger_notice *notice, uint64
     trace_u64(t, "epoch", notice->epoch);
     trace_hash(t, "id", &notice->id);
     if (notice->kind == LEDGER_WEIGHTS)
-        epochs_on_weights(n, notice->epoch);
+        weights_want(n, notice->epoch);
     else if (notice->kind == LEDGER_SEAL)
         epochs_on_seal(n, notice->epoch);
 }

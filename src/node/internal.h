@@ -12,7 +12,8 @@
  *   blobs.c      content-addressed blobs: keep, serve, fetch
  *   evaluate.c   submissions to jobs, answers to attestations
  *   actions.c    what this validator wants decided: approvals, attestations
- *   epochs.c     the chain: sets, the end of an epoch, weights and anchors */
+ *   epochs.c     the chain: sets, the end of an epoch, anchors
+ *   weights.c    weights to the chain: set, or committed and revealed */
 #ifndef NODE_INTERNAL_H
 #define NODE_INTERNAL_H
 
@@ -21,6 +22,7 @@
 #include "eval/eval.h"
 #include "node/mempool.h"
 #include "node/node.h"
+#include "rpc/view.h"
 #include "net_msg.h"
 #include "signer_msg.h"
 
@@ -33,6 +35,7 @@ enum {
     JOBS_MAX = 64,
     SCRATCH_SIZE = 48 << 20,
     SNAPSHOTS_MAX = 4,
+    WEIGHT_COMMITS_MAX = 10,   /* the chain keeps no more */
 };
 
 struct peer {
@@ -124,6 +127,7 @@ struct node_counters {
     uint64_t bindings_refused;
     uint64_t strangers_refused;  /* ended for consensus messages that did not hold */
     uint64_t blob_mismatches;    /* fetched whole, and not what was asked for */
+    uint64_t commits_lost;       /* weights committed to and never revealed */
     uint64_t blob_stray_answers; /* to no question of ours, or too late */
 };
 
@@ -207,16 +211,13 @@ struct node {
 
     struct epochs {
         bool chain_up, end_wanted;    /* a boundary later than our set's block is final */
-        bool reading, commit_reveal;
+        bool reading;
         uint64_t finalized, finalized_ms, read_ms, read_block, boundary_wanted;
         struct hash finalized_hash;
         struct span next[4];          /* malloc'd: encoded op_epoch for recent boundaries */
         uint64_t next_block[4];
         uint32_t next_count;
-        uint64_t weights_version;
-        bool weights_busy, anchor_busy;
-        uint64_t weights_wanted, weights_ms, weights_epoch; /* wanted: epoch + 1; 0: none */
-        uint64_t weights_confirmed_epoch, weights_confirmed_block;
+        bool anchor_busy;
         uint64_t anchor_wanted, anchor_ms, anchor_epoch;
         struct sealed_log {
             uint64_t cutoff, log_size;
@@ -224,6 +225,24 @@ struct node {
         } sealed; /* what the anchor wanted is of */
         struct hash anchor, last_anchor; /* SHA-256: under way, confirmed last */
     } epochs;
+
+    struct own_weights {
+        bool is_known, commit_reveal; /* what the chain said at read_block: */
+        uint64_t read_block, version_key, allowed_at, chain_epoch, reveal_period;
+        bool busy;                    /* set or commit under way, of sent_epoch */
+        uint64_t sent_epoch, try_ms;
+        uint64_t wanted, revealing;   /* an epoch + 1; 0: none */
+        uint64_t reveal_ms;
+        uint64_t done_epoch, done_block; /* read back last; block 0: never */
+        uint32_t commit_count;
+        struct commit {               /* the oldest first; the rest is in the store */
+            uint64_t epoch;
+            struct hash hash;
+            bool is_taken;            /* by the chain, in its chain_epoch */
+            uint64_t chain_epoch;
+            uint64_t sent_block;      /* it was read back there; 0: not yet */
+        } commits[WEIGHT_COMMITS_MAX];
+    } weights;
 };
 
 /* --- node.c */
@@ -294,10 +313,22 @@ void epochs_tick(struct node *n);
 const struct op_epoch *epochs_expected(struct node *n, const struct op_epoch *proposed,
                                        struct arena *scratch);
 const struct op_epoch *epochs_next(struct node *n, struct arena *scratch);
-void epochs_on_weights(struct node *n, uint64_t epoch);
 void epochs_on_seal(struct node *n, uint64_t epoch);
 void epochs_drain(struct node *n);
 void epochs_extrinsic_signed(struct node *n, struct sign_wait *w);
+
+/* --- weights.c */
+enum { WEIGHTS_TOKEN_SET = 1, WEIGHTS_TOKEN_COMMIT, WEIGHTS_TOKEN_REVEAL, WEIGHTS_TOKENS_END };
+enum err weights_load(struct node *n);
+void weights_start(struct node *n);
+void weights_want(struct node *n, uint64_t epoch);
+void weights_on_metagraph(struct node *n, const struct chain_metagraph *m);
+void weights_on_result(struct node *n, const struct chain_out *out);
+void weights_tick(struct node *n);
+/* In the scratch arena. */
+struct call_weights weights_call(struct node *n, const struct weights *w, uint64_t version_key);
+bool weights_commit_at(const struct node *n, uint32_t index, struct rpc_commit *out);
+bool weights_submitted(const struct node *n, uint64_t epoch, struct rpc_submitted *out);
 
 /* Owned copies: the node's only use of the heap after start; every holder
  * bounds what it keeps. */

@@ -46,6 +46,9 @@ READ(bindings_refused, v->node->counters.bindings_refused)
 READ(strangers_refused, v->node->counters.strangers_refused)
 READ(blob_mismatches, v->node->counters.blob_mismatches)
 READ(blob_stray_answers, v->node->counters.blob_stray_answers)
+READ(weights_commits, v->node->weights.commit_count)
+READ(weights_lost, v->node->counters.commits_lost)
+READ(weights_block, v->node->weights.done_block)
 READ(disk_trouble, v->node->disk_trouble)
 READ(chain_disconnects, c->disconnects)
 READ(chain_timeouts, c->timeouts)
@@ -92,6 +95,12 @@ static const struct source sources[] = {
      read_blob_mismatches},
     {RPC_COUNTER, "blob_stray_answers_total", "Parts of blobs that nobody asked for.", NULL,
      read_blob_stray_answers},
+    {RPC_GAUGE, "weights_commits_open", "Weights committed to on the chain, not revealed.", NULL,
+     read_weights_commits},
+    {RPC_COUNTER, "weights_commits_lost_total", "Commits of weights never revealed.",
+     NULL, read_weights_lost},
+    {RPC_GAUGE, "weights_confirmed_block", "Block at which our weights were read back last.", NULL,
+     read_weights_block},
     {RPC_COUNTER, "disk_trouble_total", "Writes to the store that failed.", NULL,
      read_disk_trouble},
     {RPC_COUNTER, "chain_disconnects_total", "Connections to the chain lost.", NULL,

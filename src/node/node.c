@@ -91,6 +91,8 @@ enum err node_open(struct node **out, const struct node_config *c, const struct 
     }
     if (e == ERR_OK)
         e = storage_load(n);
+    if (e == ERR_OK)
+        e = weights_load(n);
     if (e != ERR_OK) {
         node_close(n);
         return e;
@@ -143,6 +145,7 @@ void node_start(struct node *n, uint64_t now_ms)
     n->started = true;
     struct bft_event ev = {.kind = BFT_EV_START};
     consensus_step(n, &ev);
+    weights_start(n);
     epochs_tick(n);
     struct trace_event *t = trace_add(&n->trace, TRACE_INFO, "node.started");
     trace_hash(t, "network", &n->network);

@@ -134,14 +134,12 @@ static bool view_weights(void *ctx, uint64_t epoch, struct arena *scratch, struc
 
 static bool view_submitted(void *ctx, uint64_t epoch, struct rpc_submitted *out)
 {
-    const struct epochs *e = &((struct view *)ctx)->node->epochs;
-    if (e->weights_confirmed_block != 0 && e->weights_confirmed_epoch == epoch)
-        *out = (struct rpc_submitted){"confirmed", e->weights_confirmed_block};
-    else if (e->weights_wanted == epoch + 1)
-        *out = (struct rpc_submitted){"waiting", 0};
-    else
-        return false;
-    return true;
+    return weights_submitted(((struct view *)ctx)->node, epoch, out);
+}
+
+static bool view_commit_at(void *ctx, uint32_t index, struct rpc_commit *out)
+{
+    return weights_commit_at(((struct view *)ctx)->node, index, out);
 }
 
 /* --- operations, slots, blobs */
@@ -236,6 +234,7 @@ void view_init(struct view *v, struct node *node, struct host *host, uint64_t no
         .next_nonce = view_next_nonce,
         .weights = view_weights,
         .submitted = view_submitted,
+        .commit_at = view_commit_at,
         .fate = view_fate,
         .pending = view_pending,
         .decided = view_decided,

@@ -362,8 +362,19 @@ static bool weights(void *ctx, uint64_t epoch, struct arena *scratch, struct wei
 
 static bool submitted(void *ctx, uint64_t epoch, struct rpc_submitted *out)
 {
-    *out = (struct rpc_submitted){"confirmed", 2519};
+    *out = (struct rpc_submitted){.outcome = "confirmed", .block = 2519};
     return epoch == ((struct sample *)ctx)->set.epoch - 1;
+}
+
+static bool commit_at(void *ctx, uint32_t index, struct rpc_commit *out)
+{
+    (void)ctx;
+    *out = (struct rpc_commit){.epoch = 41,
+                               .phase = "committed",
+                               .is_taken = true,
+                               .commit_epoch = 61,
+                               .reveal_epoch = 62};
+    return index == 0;
 }
 
 static bool fate(void *ctx, const struct hash *op, enum reject *reject, uint64_t *seq)
@@ -519,9 +530,9 @@ void sample_open(struct sample *s)
     s->view = (struct rpc_view){s,          status,        unready,    genesis,      valset,
                                 member,     peer,          metric,     challenge_at, challenge,
                                 leader_at,  submission_at, submission, evaluation,   neuron,
-                                next_nonce, weights,       submitted,  fate,         pending,
-                                decided,    submit,        blob_put,   blob_get,     log_node,
-                                log_entry,  final_at,      checkpoint, bundle};
+                                next_nonce, weights,       submitted,  commit_at,    fate,
+                                pending,    decided,       submit,     blob_put,     blob_get,
+                                log_node,   log_entry,     final_at,   checkpoint,   bundle};
     make_set(s);
     for (uint32_t i = 0; i < SAMPLE_MINERS; i++) {
         s->miners[i] = key_of("miner", i);

@@ -226,6 +226,24 @@ static bool newest_weights(struct rpc *r, struct weights *out)
     return s.bft.epoch > 0 && view(r)->weights(view(r)->ctx, s.bft.epoch - 1, &r->scratch, out);
 }
 
+static void emit_commits(struct rpc *r, struct emit *j)
+{
+    struct rpc_commit c;
+    emit_list(j, "commits");
+    for (uint32_t i = 0; view(r)->commit_at(view(r)->ctx, i, &c); i++) {
+        emit_object(j, NULL);
+        emit_number(j, "epoch", c.epoch);
+        emit_text(j, "phase", c.phase);
+        emit_hash(j, "hash", &c.hash);
+        if (c.is_taken) {
+            emit_number(j, "commit_epoch", c.commit_epoch);
+            emit_number(j, "reveal_epoch", c.reveal_epoch);
+        }
+        emit_end(j);
+    }
+    emit_end(j);
+}
+
 static struct failure weights_get(struct rpc *r, const struct arg *args, struct emit *j)
 {
     struct weights w;
@@ -248,10 +266,14 @@ static struct failure weights_get(struct rpc *r, const struct arg *args, struct 
         emit_object(j, "chain");
         emit_text(j, "outcome", sent.outcome);
         emit_number(j, "block", sent.block);
+        emit_bool(j, "commit_reveal", sent.commit_reveal);
+        emit_number(j, "chain_epoch", sent.chain_epoch);
+        emit_number(j, "allowed_at", sent.allowed_at);
         emit_end(j);
     } else {
         emit_null(j, "chain");
     }
+    emit_commits(r, j);
     emit_end(j);
     return SUCCEEDED;
 }

@@ -52,8 +52,20 @@ struct rpc_evaluation {
 
 /* What became of this validator's weights on the chain. */
 struct rpc_submitted {
-    const char *outcome; /* "waiting", "confirmed", or why not */
-    uint64_t block;
+    const char *outcome; /* "waiting", "committing", "committed", "revealing", "confirmed" */
+    uint64_t block;      /* confirmed: read back there */
+    bool commit_reveal;  /* the subnet wants them committed and revealed */
+    uint64_t chain_epoch;
+    uint64_t allowed_at; /* waiting: the block from which the chain takes some */
+};
+
+/* Weights that it committed to and has not revealed. */
+struct rpc_commit {
+    uint64_t epoch; /* of the network, that decided them */
+    const char *phase;
+    struct hash hash;
+    bool is_taken; /* read back on the chain, in: */
+    uint64_t commit_epoch, reveal_epoch; /* of the chain */
 };
 
 enum rpc_metric_kind { RPC_COUNTER, RPC_GAUGE };
@@ -93,6 +105,7 @@ struct rpc_view {
     uint64_t (*next_nonce)(void *ctx, const struct hotkey *signer);
     bool (*weights)(void *ctx, uint64_t epoch, struct arena *scratch, struct weights *out);
     bool (*submitted)(void *ctx, uint64_t epoch, struct rpc_submitted *out);
+    bool (*commit_at)(void *ctx, uint32_t index, struct rpc_commit *out);
 
     /* Operations and slots. */
     bool (*fate)(void *ctx, const struct hash *op, enum reject *reject, uint64_t *seq);
