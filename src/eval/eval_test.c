@@ -86,6 +86,60 @@ static void an_attestation_is_of_agreed_things(void **state)
     assert_false(hash_equal(&a.input, &b.input));
 }
 
+/* The digests from their definition: what everybody must agree on, in order. */
+static void digests_are_those_of_the_definition(void **state)
+{
+    (void)state;
+    _Alignas(16) uint8_t memory[256];
+    uint8_t bytes[4096];
+    struct arena arena;
+    arena_init(&arena, (struct room){memory, sizeof memory});
+    struct state_challenge c = challenge_of();
+    struct state_submission s = submission_of();
+    const struct hash engine = {{7}};
+    struct sandbox_job job;
+    struct attestation a;
+    struct sandbox_result r = {.outcome = OUTCOME_TRAP,
+                               .transcript = {{8}},
+                               .gas = 11,
+                               .output = SPAN_LITERAL("out"),
+                               .message = SPAN_LITERAL("message")};
+    assert_int_equal(eval_job(&c, &s, SPAN_LITERAL("wasm"), blob, 9, &arena, &job), ERR_OK);
+    assert_int_equal(eval_attest(&c, &s, &r, &engine, blob, &a), ERR_OK);
+
+    struct wr w = wr_init((struct room){bytes, sizeof bytes});
+    wr_raw(&w, hash_span(&s.id));
+    wr_u64(&w, 4);
+    wr_u64(&w, 70);
+    struct hash want = hash_tagged("PLTFSEED", wr_done(&w));
+    assert_true(hash_equal(&job.context.seed, &want));
+    assert_int_equal(job.context.epoch, 4);
+    assert_int_equal(job.context.submissions, 1);
+
+    w = wr_init((struct room){bytes, sizeof bytes});
+    wr_raw(&w, hash_span(&c.id));
+    wr_raw(&w, hash_span(&s.id));
+    wr_raw(&w, hash_span(&s.blob));
+    wr_bytes(&w, SPAN_LITERAL("params"));
+    sandbox_context_write(&w, &job.context);
+    want = hash_tagged("PLTFINPT", wr_done(&w));
+    assert_true(hash_equal(&a.input, &want));
+
+    w = wr_init((struct room){bytes, sizeof bytes});
+    wr_u8(&w, OUTCOME_TRAP);
+    wr_bytes(&w, SPAN_LITERAL("message"));
+    wr_bytes(&w, SPAN_LITERAL("out"));
+    want = hash_tagged("PLTFOUTP", wr_done(&w));
+    assert_true(hash_equal(&a.output, &want));
+
+    want = eval_policy_hash(&c.body.policy);
+    assert_true(hash_equal(&a.policy, &want));
+    assert_true(hash_equal(&a.engine, &engine));
+    assert_true(hash_equal(&a.transcript, &r.transcript));
+    assert_true(hash_equal(&a.submission, &s.id) && hash_equal(&a.module, &c.body.module));
+    assert_int_equal(a.gas, 11);
+}
+
 static void our_own_failures_are_not_attested(void **state)
 {
     (void)state;
@@ -114,6 +168,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_job_says_what_was_agreed),
         cmocka_unit_test(an_attestation_is_of_agreed_things),
+        cmocka_unit_test(digests_are_those_of_the_definition),
         cmocka_unit_test(our_own_failures_are_not_attested),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

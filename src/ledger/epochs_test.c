@@ -1,6 +1,7 @@
 #include "ledger/ledger.h"
 
 #include "ledger/net_test.h"
+#include "ledger/state.h"
 
 static int open_net(void **state)
 {
@@ -384,6 +385,82 @@ static void two_votes_are_evidence_once(void **state)
     assert_false(ledger_evidence_at(n->l, 0, &e));
 }
 
+/* The same state in a ledger that has seen nothing else. */
+static void reload(struct net *n)
+{
+    struct ledger_config c = test_config(n);
+    struct arena memory;
+    struct ledger *l;
+    struct span key, value;
+    assert_int_equal(arena_open(&memory, ledger_arena_size(&c)), ERR_OK);
+    assert_int_equal(ledger_init(&l, &memory, &c), ERR_OK);
+    for (uint32_t i = 0; kv_at(n->l->kv, (struct span){0}, i, &key, &value); i++)
+        assert_int_equal(ledger_load(l, key, value), ERR_OK);
+    assert_int_equal(ledger_loaded(l), ERR_OK);
+    arena_close(&n->memory);
+    n->memory = memory;
+    n->l = l;
+}
+
+/* What one validator takes and another that was restarted does not would part
+ * their states. */
+static void a_restart_keeps_both_sets_and_the_duties(void **state)
+{
+    struct net *n = *state;
+    struct op_body old = evidence_of(n, BFT_TYPE_COMMIT, 0);
+    struct valset_member members[4];
+    struct op_body epoch = other_set(n, members);
+    assert_int_equal(net_end_epoch(n, &epoch), REJECT_NONE);
+    reload(n);
+    assert_int_equal(net_do(n, &n->validators[1], &old), REJECT_NONE);
+    net_until(n, (ledger_slot(n->l) / 16 + 1) * 16);
+    struct op_body w = net_weights(n), s = net_seal(n);
+    assert_int_equal(net_do(n, &n->validators[1], &w), REJECT_NONE);
+    reload(n);
+    assert_int_equal(net_do(n, &n->validators[2], &w), REJECT_DUPLICATE);
+    assert_int_equal(net_do(n, &n->validators[2], &s), REJECT_NONE);
+    reload(n);
+    assert_int_equal(net_do(n, &n->validators[1], &s), REJECT_DUPLICATE);
+}
+
+/* An operation is good in its epoch and the next; its nonce is known that long. */
+static void a_window_of_nonces_outlives_its_operations(void **state)
+{
+    struct net *n = *state;
+    struct hash none = test_hash("none");
+    struct op_body b = test_submission(&none, "blob");
+    assert_int_equal(net_do(n, &n->miners[0], &b), REJECT_UNKNOWN_CHALLENGE);
+    assert_int_equal(net_do(n, &n->miners[1], &b), REJECT_UNKNOWN_CHALLENGE);
+    for (int later = 1; later <= 3; later++) {
+        struct op_body epoch = net_epoch(n); /* the first miner has left */
+        epoch.epoch.neurons++;
+        epoch.epoch.neurons_count--;
+        assert_int_equal(net_end_epoch(n, &epoch), REJECT_NONE);
+        assert_true((ledger_next_nonce(n->l, &n->miners[0]) > 1) == (later < 2));
+        assert_true(ledger_next_nonce(n->l, &n->miners[1]) > 1);
+    }
+}
+
+/* The owner and the members have a voice, registered or not; but no submissions. */
+static void the_unregistered_owner_and_members_act(void **state)
+{
+    struct net *n = *state;
+    struct hash challenge = net_challenge(n, 5000, "tsp");
+    struct op_body epoch = net_epoch(n);
+    epoch.epoch.neurons_count = TEST_MINERS;
+    assert_int_equal(net_end_epoch(n, &epoch), REJECT_NONE);
+    struct op_body b = test_register(100, "other"), s = test_submission(&challenge, "blob");
+    assert_int_equal(net_do(n, &n->owner, &b), REJECT_NONE);
+    struct hash id = n->result.notices[0].id;
+    b = test_about(OP_BODY_CHALLENGE_APPROVE, &id, 0);
+    assert_int_equal(net_do(n, &n->validators[0], &b), REJECT_NONE);
+    assert_int_equal(net_do(n, &n->owner, &s), REJECT_NOT_REGISTERED);
+    assert_int_equal(net_do(n, &n->validators[0], &s), REJECT_NOT_REGISTERED);
+    assert_int_equal(net_do(n, &n->miners[0], &s), REJECT_NONE);
+    struct hotkey nobody = n->stranger;
+    assert_int_equal(net_do(n, &nobody, &s), REJECT_NOT_REGISTERED);
+}
+
 /* What a replica votes for (R1, R4). */
 static void a_batch_is_checked_before_the_vote(void **state)
 {
@@ -428,12 +505,21 @@ static void a_batch_is_checked_before_the_vote(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        NET_TEST(weights_are_those_of_the_checkpoint), NET_TEST(nothing_scored_goes_to_the_owner),
-        NET_TEST(a_seal_is_the_log_of_the_checkpoint), NET_TEST(an_epoch_ends_in_order),
-        NET_TEST(approvals_survive_a_new_set),         NET_TEST(results_survive_a_new_set),
-        NET_TEST(without_a_quorum_nothing_is_scored),  NET_TEST(a_leader_keeps_its_blob),
-        NET_TEST(who_leaves_loses_the_place),          NET_TEST(honest_statements_are_no_evidence),
-        NET_TEST(two_votes_are_evidence_once),         NET_TEST(a_batch_is_checked_before_the_vote),
+        NET_TEST(weights_are_those_of_the_checkpoint),
+        NET_TEST(nothing_scored_goes_to_the_owner),
+        NET_TEST(a_seal_is_the_log_of_the_checkpoint),
+        NET_TEST(an_epoch_ends_in_order),
+        NET_TEST(approvals_survive_a_new_set),
+        NET_TEST(results_survive_a_new_set),
+        NET_TEST(without_a_quorum_nothing_is_scored),
+        NET_TEST(a_leader_keeps_its_blob),
+        NET_TEST(who_leaves_loses_the_place),
+        NET_TEST(honest_statements_are_no_evidence),
+        NET_TEST(two_votes_are_evidence_once),
+        NET_TEST(a_batch_is_checked_before_the_vote),
+        NET_TEST(a_restart_keeps_both_sets_and_the_duties),
+        NET_TEST(a_window_of_nonces_outlives_its_operations),
+        NET_TEST(the_unregistered_owner_and_members_act),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

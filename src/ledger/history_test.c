@@ -34,6 +34,11 @@ static void a_nonce_is_used_once_or_too_old(void **state)
             assert_int_equal(r.highest, highest);
         }
     }
+    /* A full window shifts out of its end, not into what stands behind it. */
+    struct state_replay full = {.epoch = 7, .submissions = 9};
+    for (uint64_t nonce = 1; nonce <= 3 * REPLAY_WINDOW; nonce++)
+        nonce_use(&full, nonce);
+    assert_true(full.epoch == 7 && full.submissions == 9);
     struct state_replay far = {0};
     nonce_use(&far, UINT64_MAX);
     assert_false(nonce_is_fresh(&far, UINT64_MAX));

@@ -218,6 +218,14 @@ static void limits_are_exact(void **state)
     assert_int_equal(kv_put(m, SPAN_LITERAL("a"), small), ERR_CONFLICT);
     assert_int_equal(kv_put(m, SPAN_LITERAL("a1x"), small), ERR_CONFLICT);
     assert_int_equal(kv_put(m, (struct span){0}, small), ERR_TOO_BIG);
+    static const uint8_t long_key[KV_KEY_SIZE_MAX + 1] = {9}, long_value[KV_VALUE_SIZE_MAX + 1];
+    assert_int_equal(kv_put(m, span_of(long_key, sizeof long_key), small), ERR_TOO_BIG);
+    assert_int_equal(kv_put(m, small, span_of(long_value, sizeof long_value)), ERR_TOO_BIG);
+    assert_int_equal(kv_put(m, small, span_of(long_value, sizeof long_value - 1)), ERR_FULL);
+    /* To the last byte, but not one more: a1 has three bytes, a3 has three. */
+    assert_int_equal(kv_put(m, SPAN_LITERAL("a4"), span_of(long_value, 33)), ERR_FULL);
+    assert_int_equal(kv_put(m, SPAN_LITERAL("a4"), span_of(long_value, 32)), ERR_OK);
+    assert_true(kv_del(m, SPAN_LITERAL("a4")));
     assert_int_equal(kv_put(m, SPAN_LITERAL("b1"), (struct span){0}), ERR_TOO_BIG);
     arena_close(&arena);
 }

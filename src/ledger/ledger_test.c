@@ -59,6 +59,10 @@ static void form_and_signature_come_first(void **state)
     }
     assert_int_equal(op_check(n->l, span_of(good.ptr, good.len - 1), &n->scratch, &why),
                      ERR_MALFORMED);
+    /* What its signer may not do is found before it is decided. */
+    assert_int_equal(op_check(n->l, net_op(n, &n->validators[0], &b), &n->scratch, &why),
+                     ERR_DENIED);
+    assert_int_equal(why, REJECT_NOT_OWNER);
     struct hash before = ledger_root(n->l);
     net_slot(n, net_batch(n, ops, 6));
     for (int i = 0; i < 6; i++)
@@ -132,6 +136,7 @@ static void a_challenge_lives(void **state)
     assert_int_equal(net_do(n, &n->miners[0], &submit), REJECT_NONE);
     assert_int_equal(net_do(n, &n->validators[0], &retire), REJECT_NOT_OWNER);
     assert_int_equal(net_do(n, &n->owner, &retire), REJECT_NONE);
+    assert_int_equal(net_notices(n, LEDGER_CHALLENGE), 1);
     assert_int_equal(net_do(n, &n->owner, &retire), REJECT_CHALLENGE_STATE);
     assert_int_equal(net_do(n, &n->owner, &activate), REJECT_CHALLENGE_STATE);
     submit = test_submission(&id, "later");
@@ -150,7 +155,17 @@ static void shares_are_at_most_everything(void **state)
         assert_int_equal(net_do(n, &n->validators[i], &b), REJECT_NONE);
     b = test_about(OP_BODY_CHALLENGE_ACTIVATE, &id, 0);
     assert_int_equal(net_do(n, &n->owner, &b), REJECT_LIMIT);
-    net_challenge(n, 4000, "c");
+    net_challenge(n, 2000, "c");
+    net_challenge(n, 2000, "e");
+    assert_int_equal(net_do(n, &n->owner, &b), REJECT_LIMIT);
+    b = test_register(1, "f");
+    assert_int_equal(net_do(n, &n->owner, &b), REJECT_NONE);
+    id = n->result.notices[0].id;
+    b = test_about(OP_BODY_CHALLENGE_APPROVE, &id, 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(net_do(n, &n->validators[i], &b), REJECT_NONE);
+    b = test_about(OP_BODY_CHALLENGE_ACTIVATE, &id, 0);
+    assert_int_equal(net_do(n, &n->owner, &b), REJECT_LIMIT); /* of four, none is left out */
     b = test_register(10001, "d");
     assert_int_equal(net_do(n, &n->owner, &b), REJECT_MALFORMED);
     b = test_register(1, "");
@@ -390,6 +405,53 @@ static void tables_are_full_at_their_limit(void **state)
             assert_int_equal(n->result.fates[k].reject,
                              i - count + k < SUBMISSIONS ? REJECT_NONE : REJECT_LIMIT);
     }
+    /* The limit is an epoch's: after it, the next is taken, and said to be. */
+    struct op_body epoch = net_epoch(n), b = test_submission(&id, "tomorrow's");
+    enum reject why;
+    assert_int_equal(net_end_epoch(n, &epoch), REJECT_NONE);
+    assert_int_equal(op_check(n->l, net_op(n, &n->miners[3], &b), &n->scratch, &why), ERR_OK);
+    assert_int_equal(net_do(n, &n->miners[3], &b), REJECT_NONE);
+}
+
+/* What became of an operation is kept for the latest ones, each for as long. */
+static void the_oldest_fates_are_forgotten(void **state)
+{
+    enum { FATES = 1 << 14, MORE = 3, AT_ONCE = 512 };
+    struct net *n = *state;
+    struct hash id;
+    enum reject why;
+    uint64_t seq;
+    for (uint32_t i = 0; i < FATES + MORE;) {
+        struct span ops[AT_ONCE];
+        uint32_t count = 0;
+        arena_reset(&n->scratch, 0);
+        for (; count < AT_ONCE && i < FATES + MORE; count++, i++)
+            ops[count] = arena_copy(&n->scratch, span_of(&i, sizeof i));
+        net_slot(n, net_batch(n, ops, count));
+        assert_int_equal(n->result.fates[count - 1].reject, REJECT_MALFORMED);
+    }
+    for (uint32_t i = 0; i < FATES + MORE; i++) {
+        id = op_id(span_of(&i, sizeof i));
+        assert_true(ledger_fate(n->l, &id, &why, &seq) == (i >= MORE));
+    }
+}
+
+/* A key that others may hold keeps its place, so names stand in order, each once. */
+static void a_genesis_must_be_in_order(void **state)
+{
+    struct net *n = *state;
+    struct neuron first = n->neurons[0];
+    n->neurons[0] = n->neurons[1];
+    n->neurons[1] = first;
+    n->network = ledger_network_id(&n->genesis);
+    struct ledger_config c = test_config(n);
+    arena_reset(&n->memory, 0);
+    assert_int_equal(ledger_init(&n->l, &n->memory, &c), ERR_OK);
+    assert_int_equal(ledger_genesis(n->l, &n->genesis), ERR_MALFORMED);
+    c.network.bytes[0] ^= 1;
+    arena_reset(&n->memory, 0);
+    assert_int_equal(ledger_init(&n->l, &n->memory, &c), ERR_OK);
+    assert_int_equal(ledger_genesis(n->l, &n->genesis), ERR_FOREIGN);
 }
 
 static void failures_are_final_without_a_place(void **state)
@@ -461,6 +523,8 @@ int main(void)
         NET_TEST(infra_is_no_result),
         NET_TEST(slots_are_applied_in_order),
         NET_TEST(tables_are_full_at_their_limit),
+        NET_TEST(the_oldest_fates_are_forgotten),
+        NET_TEST(a_genesis_must_be_in_order),
         NET_TEST(failures_are_final_without_a_place),
         NET_TEST(the_best_result_leads),
     };
