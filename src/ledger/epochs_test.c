@@ -179,6 +179,31 @@ static void approvals_survive_a_new_set(void **state)
     assert_int_equal(c.phase, CHALLENGE_PHASE_APPROVED);
 }
 
+/* Two of four approved, and just those two are the next set. */
+static void approvals_become_a_quorum(void **state)
+{
+    struct net *n = *state;
+    struct op_body b = test_register(10000, "tsp"), epoch = net_epoch(n);
+    assert_int_equal(net_do(n, &n->owner, &b), REJECT_NONE);
+    struct hash id = n->result.notices[0].id;
+    b = test_about(OP_BODY_CHALLENGE_APPROVE, &id, 0);
+    assert_int_equal(net_do(n, &n->validators[1], &b), REJECT_NONE);
+    assert_int_equal(net_do(n, &n->validators[2], &b), REJECT_NONE);
+    epoch.epoch.next.members = &n->members[1];
+    epoch.epoch.next.members_count = 2;
+    net_until(n, 16);
+    b = net_weights(n);
+    assert_int_equal(net_do(n, &n->validators[1], &b), REJECT_NONE);
+    b = net_seal(n);
+    assert_int_equal(net_do(n, &n->validators[1], &b), REJECT_NONE);
+    net_until(n, 31);
+    assert_int_equal(net_do(n, &n->validators[1], &epoch), REJECT_NONE);
+    assert_int_equal(net_notices(n, LEDGER_CHALLENGE), 1);
+    struct state_challenge c;
+    assert_true(ledger_challenge(n->l, &id, &n->scratch, &c));
+    assert_int_equal(c.phase, CHALLENGE_PHASE_APPROVED);
+}
+
 /* Two of four have revealed when the set becomes just those two and one more. */
 static void results_survive_a_new_set(void **state)
 {
@@ -517,6 +542,7 @@ int main(void)
         NET_TEST(honest_statements_are_no_evidence),
         NET_TEST(two_votes_are_evidence_once),
         NET_TEST(a_batch_is_checked_before_the_vote),
+        NET_TEST(approvals_become_a_quorum),
         NET_TEST(a_restart_keeps_both_sets_and_the_duties),
         NET_TEST(a_window_of_nonces_outlives_its_operations),
         NET_TEST(the_unregistered_owner_and_members_act),

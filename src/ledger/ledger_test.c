@@ -130,6 +130,7 @@ static void a_challenge_lives(void **state)
     assert_int_equal(net_do(n, &n->validators[2], &approve), REJECT_CHALLENGE_STATE);
     assert_int_equal(net_do(n, &n->validators[2], &activate), REJECT_NOT_OWNER);
     assert_int_equal(net_do(n, &n->owner, &activate), REJECT_NONE);
+    assert_int_equal(net_notices(n, LEDGER_CHALLENGE), 1);
     assert_int_equal(net_do(n, &n->owner, &activate), REJECT_CHALLENGE_STATE);
     assert_int_equal(net_do(n, &n->miners[0], &submit), REJECT_CHALLENGE_STATE); /* slot 14 */
     net_until(n, 19);
@@ -147,7 +148,7 @@ static void shares_are_at_most_everything(void **state)
 {
     struct net *n = *state;
     net_challenge(n, 6000, "a");
-    struct op_body b = test_register(4001, "b");
+    struct op_body b = test_register(4001, "b4");
     assert_int_equal(net_do(n, &n->owner, &b), REJECT_NONE);
     struct hash id = n->result.notices[0].id;
     b = test_about(OP_BODY_CHALLENGE_APPROVE, &id, 0);
@@ -158,14 +159,19 @@ static void shares_are_at_most_everything(void **state)
     net_challenge(n, 2000, "c");
     net_challenge(n, 2000, "e");
     assert_int_equal(net_do(n, &n->owner, &b), REJECT_LIMIT);
+    struct hash least = id;
+    for (uint32_t i = 0; ledger_challenge_at(n->l, i, &id); i++)
+        least = memcmp(id.bytes, least.bytes, HASH_SIZE) < 0 ? id : least;
+    assert_int_equal(phase_of(n, &least), CHALLENGE_PHASE_ACTIVE); /* also the first one counts */
     b = test_register(1, "f");
     assert_int_equal(net_do(n, &n->owner, &b), REJECT_NONE);
     id = n->result.notices[0].id;
+    assert_true(memcmp(id.bytes, least.bytes, HASH_SIZE) > 0);
     b = test_about(OP_BODY_CHALLENGE_APPROVE, &id, 0);
     for (int i = 0; i < 3; i++)
         assert_int_equal(net_do(n, &n->validators[i], &b), REJECT_NONE);
     b = test_about(OP_BODY_CHALLENGE_ACTIVATE, &id, 0);
-    assert_int_equal(net_do(n, &n->owner, &b), REJECT_LIMIT); /* of four, none is left out */
+    assert_int_equal(net_do(n, &n->owner, &b), REJECT_LIMIT); /* none is left out */
     b = test_register(10001, "d");
     assert_int_equal(net_do(n, &n->owner, &b), REJECT_MALFORMED);
     b = test_register(1, "");
