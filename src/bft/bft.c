@@ -171,6 +171,9 @@ static void dispatch(struct bft *b, const struct bft_event *ev)
     case BFT_EV_EXECUTED:
         bft_on_executed(b, ev);
         break;
+    case BFT_EV_LOST:
+        bft_on_lost(b, ev->from);
+        break;
     }
 }
 
@@ -184,6 +187,8 @@ void bft_step(struct bft *b, const struct bft_event *ev, struct bft_effects *fx)
     b->now_ms = ev->now_ms;
     b->out_used = 0;
     arena_reset(&b->decode, 0);
+    if (b->started)
+        bft_forgive(b);
     bool again = b->again;
     b->again = false;
 
@@ -193,7 +198,7 @@ void bft_step(struct bft *b, const struct bft_event *ev, struct bft_effects *fx)
             bft_evaluate(b);
         bft_timers(b);
     }
-    fx->wake_at_ms = bft_wake_at(b);
+    fx->wake_at_ms = b->wake_at_ms = bft_wake_at(b);
     b->fx = NULL;
     bft_check(b);
 }

@@ -100,13 +100,15 @@ enum bft_event_kind {
     BFT_EV_TICK,
     BFT_EV_MESSAGE,   /* bytes of a bft_message from member from, or from a stranger (BFT_ALL) */
     BFT_EV_PENDING,   /* pending: how many operations wait; pending_since_ms: the oldest;
-                         fill: slots are wanted up to the segment's end although
-                         nothing waits (an epoch is due), since pending_since_ms */
+                         fill: slots are wanted although nothing waits (an epoch is due, a
+                         window must pass), each no sooner than fill_pause_ms after the
+                         proposal before it */
     BFT_EV_BATCH,     /* bytes: the payload for the BFT_FX_PROPOSE of (view, seq).  Empty:
                          NULL under fill, otherwise nothing to propose before the next PENDING */
     BFT_EV_CHECKED,   /* ok: the payload of digest for seq is valid (BFT_FX_CHECK); wait: not yet */
     BFT_EV_SIGNED,    /* token; ok: durable and signed, signature; not ok: refused */
     BFT_EV_EXECUTED,  /* slot seq is executed: aux, and next set when it ended the epoch */
+    BFT_EV_LOST,      /* member from is not connected any more; only ever shortens a wait */
 };
 
 struct bft_resume {
@@ -120,7 +122,7 @@ struct bft_event {
     struct span bytes;       /* REPLAY: bft_record; MESSAGE: bft_message; BATCH: payload */
     uint32_t from;
     uint64_t view, seq, token;
-    uint32_t pending;
+    uint32_t pending, fill_pause_ms;
     uint64_t pending_since_ms;
     bool fill;
     struct hash digest;

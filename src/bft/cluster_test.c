@@ -446,7 +446,8 @@ static void tell_pending(struct cluster *c, uint32_t node)
         n->offered_epoch = info.epoch;
     }
     struct bft_event ev = {.kind = BFT_EV_PENDING, .pending_since_ms = UINT64_MAX};
-    ev.fill = epoch_wanted(c, &n->ledger);
+    ev.fill = c->config.fill || epoch_wanted(c, &n->ledger);
+    ev.fill_pause_ms = c->config.fill_pause_ms;
     uint32_t mark = ev.fill ? 1u << 31 : 0;
     for (uint32_t op = 0; op < c->ops_count; op++) {
         if (c->ops_since[op] == 0 || n->ledger.done[op])
@@ -456,9 +457,6 @@ static void tell_pending(struct cluster *c, uint32_t node)
         mark =
             mark * 31 + 1 + op + (n->offered[op] == info.view + 1 ? 7919 : 0) + (uint32_t)info.view;
     }
-    n->fill_since_us = !ev.fill ? 0 : n->fill_since_us != 0 ? n->fill_since_us : c->now_us;
-    if (ev.fill)
-        ev.pending_since_ms = min_u64(ev.pending_since_ms, n->fill_since_us / MS);
     if (mark == n->told_pending && ev.fill == n->told_fill)
         return;
     n->told_pending = mark;
@@ -521,7 +519,7 @@ static void on_flushed(struct cluster *c, uint32_t node)
 static void deliver(struct cluster *c, const struct flight *f)
 {
     struct node *n = &c->nodes[f->to];
-    if (!n->up)
+    if (!n->up || (c->config.closes && !c->nodes[f->from].up))
         return;
     struct bft_event ev = {.kind = BFT_EV_MESSAGE, .bytes = f->bytes};
     ev.from = bft_member(bft_current_set(n->core), &c->nodes[f->from].key);
@@ -551,6 +549,11 @@ void cluster_crash(struct cluster *c, uint32_t node)
     for (uint32_t i = 0; i < 2; i++)
         if (n->generation[i] > n->journal_count)
             n->generation[i] = n->journal_count;
+    for (uint32_t i = 0; i < c->config.nodes && c->config.closes; i++) {
+        struct bft_event lost = {.kind = BFT_EV_LOST};
+        lost.from = bft_member(bft_current_set(c->nodes[i].core), &n->key);
+        cluster_step(c, i, &lost);
+    }
     n->restart_us = c->config.crash_per_mille == 0
                         ? UINT64_MAX
                         : c->now_us + (50 + prng_below(&c->faults, 1500)) * MS;

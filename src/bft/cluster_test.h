@@ -52,6 +52,9 @@ struct cluster_config {
     uint32_t delay_min_us, delay_max_us, flush_us;
     uint32_t timeout_ms, status_ms, pipeline;
     uint32_t epoch_segments;  /* an epoch is due after so many; 0: never */
+    bool fill;                /* slots are always wanted */
+    uint32_t fill_pause_ms;
+    bool closes;              /* a crash closes connections: the others are told */
     uint32_t crash_per_mille; /* per step, at one of its effects */
     uint32_t wait_percent;    /* a CHECK is answered with wait at first */
     cluster_hook hook;
@@ -117,7 +120,6 @@ struct node {
     uint64_t offered_epoch, vote_after_block;
     uint32_t told_pending;
     bool told_fill;
-    uint64_t fill_since_us;
     uint32_t evidence, alarms;
     uint64_t left_view, left_epoch; /* the last VIEW-CHANGE it was given a signature for */
     uint32_t crash_at;              /* crash before this effect, counted from 1; 0: never */

@@ -149,9 +149,11 @@ struct bft {
     uint64_t quorum_since_ms; /* a QUORUM wants target or later; 0: not yet */
     bool work_known, request_known;
     uint64_t work_since_ms, request_since_ms, request_oldest_ms, work_executed;
+    uint64_t fill_since_ms, proposed_ms;
+    uint64_t wake_at_ms; /* when the step before asked to be called again */
     uint64_t status_at_ms, resend_at_ms, fetch_at_ms, rotate_at_ms;
     uint64_t fetch_seq;
-    uint32_t pending;
+    uint32_t pending, fill_pause_ms;
     bool fill, declined, again;
 
     struct peer *peers; /* [VALIDATORS_MAX] */
@@ -237,6 +239,7 @@ void bft_on_checked(struct bft *b, const struct bft_event *ev);
 void bft_own_propose(struct bft *b, const struct bft_statement *st, const struct signature *sig);
 void bft_send_propose(struct bft *b, struct slot *s, uint32_t to);
 void bft_lead(struct bft *b);
+uint64_t bft_fill_at(const struct bft *b); /* UINT64_MAX: no slot is to be filled by us */
 
 /* decide.c */
 void bft_decide(struct bft *b, struct slot *s, const struct bft_cert *cert,
@@ -257,15 +260,20 @@ bool bft_checkpoint_message(const struct bft *b, struct bft_message *m);
 
 /* view_change.c */
 uint64_t bft_next_view(const struct bft *b, uint64_t view);
+uint64_t bft_next_heard(const struct bft *b, uint64_t view);
 void bft_view_change_start(struct bft *b, uint64_t view, bool planned);
 void bft_on_view_change(struct bft *b, const struct bft_view_change *vc);
 void bft_own_view_change(struct bft *b, const struct bft_statement *st,
                          const struct signature *sig);
+void bft_view_change_send(struct bft *b, uint32_t to);
 void bft_view_change_resend(struct bft *b);
 bool bft_core_well_formed(const struct bft *b, const struct bft_view_change_core *core);
 void bft_core_keep(struct stored_vc *to, const struct bft_view_change_core *core);
 void bft_rotate(struct bft *b);
+void bft_pass_over(struct bft *b);
+void bft_on_lost(struct bft *b, uint32_t member);
 bool bft_hears(const struct bft *b, uint32_t member);
+bool bft_hears_quorum(const struct bft *b);
 
 /* backing.c: R8, the certificates that come with a VIEW-CHANGE. */
 bool bft_core_backed(struct bft *b, const struct bft_view_change_core *core,
@@ -319,6 +327,7 @@ void bft_on_start(struct bft *b);
 
 /* timer.c */
 void bft_timers(struct bft *b);
+void bft_forgive(struct bft *b);
 uint64_t bft_wake_at(const struct bft *b);
 void bft_timer_restart(struct bft *b);
 

@@ -80,6 +80,7 @@ void bft_on_executed(struct bft *b, const struct bft_event *ev)
     const struct hash *digest = &s->committed.cert.statement.digest;
     b->executing = false;
     b->executed = ev->seq;
+    b->fill_since_ms = b->now_ms; /* one slot at a time is wanted */
     b->chain = chain_next(&b->chain, ev->seq, digest);
     s->executed = true;
     b->decided++;

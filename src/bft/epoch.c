@@ -1,9 +1,24 @@
 #include "bft/core.h"
 
+/* Whom we hear does not change with the set. */
+static void peers_carry(struct bft *b, const struct valset *set)
+{
+    struct peer kept[VALIDATORS_MAX] = {0};
+    for (uint32_t i = 0; i < set->members_count; i++) {
+        uint32_t before = bft_member(&b->set, &set->members[i].hotkey);
+        if (before != BFT_ALL)
+            kept[i] = (struct peer){.heard = b->peers[before].heard,
+                                    .heard_ms = b->peers[before].heard_ms,
+                                    .executed = b->peers[before].executed};
+    }
+    memcpy(b->peers, kept, sizeof kept);
+}
+
 /* Makes set the current one; its members are copied. */
 void bft_epoch_use(struct bft *b, const struct valset *set)
 {
     assert(set->members_count <= VALIDATORS_MAX);
+    peers_carry(b, set);
     memmove(b->members, set->members, set->members_count * sizeof *b->members);
     struct valset mine = *set;
     mine.members = b->members;
@@ -18,10 +33,8 @@ void bft_epoch_use(struct bft *b, const struct valset *set)
     b->ending = b->declined = false;
     b->convicted = (struct bft_bitmap){0};
     b->pool_stable.held = false;
-    for (uint32_t i = 0; i < VALIDATORS_MAX; i++) {
+    for (uint32_t i = 0; i < VALIDATORS_MAX; i++)
         b->vcs[i].held = false;
-        b->peers[i] = (struct peer){0};
-    }
     for (uint32_t i = 0; i < BFT_WINDOW; i++)
         b->pool[i].held = false;
     bft_slots_forget(b);
@@ -41,4 +54,5 @@ void bft_epoch_enter(struct bft *b)
     trace_u64(t, "seq", b->stable);
     trace_u64(t, "members", b->set.count);
     b->status_at_ms = b->now_ms; /* what came too early is sent again */
+    bft_pass_over(b);
 }

@@ -68,6 +68,78 @@ static void test_dead_leader_costs_one_timeout(void **state)
     assert_true(views >= 4);
 }
 
+/* The same when the death closes connections, as a killed process does, and with
+ * epochs that end: half a timeout, and not again while the dead one is dead,
+ * neither by rotation nor when an epoch would begin with it. */
+static void test_leader_that_is_gone(void **state)
+{
+    (void)state;
+    struct cluster_config g = four();
+    g.closes = true;
+    g.epoch_segments = 2;
+    begin(&g);
+    decide_ms(1, 100);
+    uint32_t dead = cluster_leader(&c), other = another(dead), first = 0;
+    cluster_crash(&c, dead);
+    assert_in_range(decide_ms(1, 1500), 500, 600);
+    uint64_t epoch = cluster_info(&c, other).epoch;
+    for (uint32_t i = 0; i < 400; i++) {
+        assert_in_range(decide_ms(1, 1000), 0, 150);
+        cluster_run(&c, 50);
+        struct bft_view_info info = cluster_info(&c, other);
+        first += info.epoch > epoch &&
+                 cluster_node_of(&c, info.epoch, bft_leader(&c.sets[info.epoch], 0)) == dead;
+        epoch = info.epoch;
+    }
+    assert_true(epoch >= 10);
+    assert_true(first >= 2); /* epochs that would have begun with it */
+}
+
+/* Slots that only time asks for come one by one, at their pace, and while they
+ * come nobody is suspected. */
+static void test_filling_is_paced(void **state)
+{
+    (void)state;
+    struct cluster_config g = four();
+    g.fill = true;
+    g.fill_pause_ms = 100;
+    begin(&g);
+    uint64_t before = cluster_info(&c, 0).executed;
+    cluster_run(&c, 10000);
+    assert_in_range(cluster_info(&c, 0).executed - before, 90, 101);
+    assert_int_equal(cluster_info(&c, 0).view, 1); /* the planned rotation */
+    for (uint32_t i = 0; i < 20; i++)
+        assert_in_range(decide_ms(1, 1000), 0, 30); /* operations do not wait for the pace */
+    cluster_crash(&c, cluster_leader(&c));
+    before = c.decided_max;
+    cluster_run(&c, 1500);
+    assert_true(c.decided_max > before);
+}
+
+/* A replica whose machine slept through a timeout reads what came meanwhile
+ * before it suspects anybody. */
+static void test_sleeper_suspects_nobody(void **state)
+{
+    (void)state;
+    struct cluster_config g = four();
+    begin(&g);
+    decide_ms(1, 100);
+    uint32_t sleeper = another(cluster_leader(&c));
+    cluster_isolate(&c, sleeper, true);
+    cluster_submit(&c, 1); /* told to all: the sleeper knows that it waits */
+    cluster_run(&c, 10);
+    c.nodes[sleeper].wake_us = UINT64_MAX;
+    cluster_run(&c, 3000);
+    cluster_isolate(&c, sleeper, false);
+    struct bft_event tick = {.kind = BFT_EV_TICK};
+    cluster_step(&c, sleeper, &tick);
+    assert_true(cluster_info(&c, sleeper).normal);
+    cluster_run(&c, 900);
+    assert_true(cluster_info(&c, sleeper).normal);
+    assert_int_equal(cluster_info(&c, sleeper).executed, c.decided_max);
+    assert_int_equal(cluster_info(&c, sleeper).view, 0);
+}
+
 /* R9, R13: two of four are gone: nothing is decided, nobody runs ahead; back
  * again: all goes on. */
 static void test_no_quorum_then_again(void **state)
@@ -202,6 +274,7 @@ static void test_handover(void **state)
     begin(&g);
     while (cluster_info(&c, 0).epoch < 7)
         decide_ms(1, 3000);
+    assert_true(cluster_run_until_executed(&c, 112, 3000)); /* the outsiders, too */
     uint32_t members = 0;
     for (uint32_t i = 0; i < 6; i++)
         members += cluster_info(&c, i).voting;
@@ -285,6 +358,9 @@ int main(void)
 {
     const struct CMUnitTest all[] = {
         cmocka_unit_test_teardown(test_dead_leader_costs_one_timeout, end),
+        cmocka_unit_test_teardown(test_leader_that_is_gone, end),
+        cmocka_unit_test_teardown(test_filling_is_paced, end),
+        cmocka_unit_test_teardown(test_sleeper_suspects_nobody, end),
         cmocka_unit_test_teardown(test_no_quorum_then_again, end),
         cmocka_unit_test_teardown(test_losses_are_made_good, end),
         cmocka_unit_test_teardown(test_votes_before_the_proposal, end),

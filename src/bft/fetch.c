@@ -56,11 +56,7 @@ void bft_fetch_decided(struct bft *b, uint32_t from)
  * behind, how far they are: it asks. */
 void bft_poll(struct bft *b)
 {
-    struct bft_bitmap heard = {0};
-    for (uint32_t i = 0; i < b->set.count; i++)
-        if (bft_hears(b, i))
-            bitmap_add(&heard, i);
-    if (b->self == BFT_ALL || !bft_is_quorum(&b->set, &heard))
+    if (b->self == BFT_ALL || !bft_hears_quorum(b))
         bft_effect(b, BFT_FX_FETCH)->seq = b->executed + 1;
 }
 

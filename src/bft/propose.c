@@ -59,16 +59,19 @@ void bft_on_checked(struct bft *b, const struct bft_event *ev)
 
 void bft_on_pending(struct bft *b, const struct bft_event *ev)
 {
-    bool wanted = ev->pending > 0 || ev->fill;
+    bool wanted = ev->pending > 0;
     /* P9: the timer is the oldest request's; a younger oldest means that the
      * one it ran for is executed. */
     if (wanted && (!b->request_known || ev->pending_since_ms > b->request_oldest_ms)) {
         b->request_since_ms = b->now_ms;
         b->request_oldest_ms = ev->pending_since_ms;
     }
+    if (ev->fill && !b->fill)
+        b->fill_since_ms = b->now_ms;
     b->request_known = wanted;
     b->pending = ev->pending;
     b->fill = ev->fill;
+    b->fill_pause_ms = ev->fill_pause_ms;
     b->declined = false;
     bft_lead(b);
 }
@@ -80,13 +83,24 @@ static bool is_taken(const struct bft *b, uint64_t seq)
     return bft_in_window(b, seq) && s->seq == seq && (s->decided || s->proposed);
 }
 
+static bool may_lead(const struct bft *b)
+{
+    return bft_normal(b) && bft_may_vote(b) && bft_leader(&b->set, b->view) == b->self &&
+           !b->ending && b->asked_seq == 0;
+}
+
+uint64_t bft_fill_at(const struct bft *b)
+{
+    return b->fill && may_lead(b) ? time_add(b->proposed_ms, b->fill_pause_ms) : UINT64_MAX;
+}
+
 /* The leader's turn: ask for a batch when one is wanted and allowed.  So an
  * operation that comes alone goes at once, and under load those that come while
  * the pipeline is full share the next slot. */
 void bft_lead(struct bft *b)
 {
-    if (!bft_normal(b) || !bft_may_vote(b) || bft_leader(&b->set, b->view) != b->self ||
-        b->ending || b->asked_seq != 0 || b->declined || (b->pending == 0 && !b->fill))
+    bool wanted = (b->pending > 0 && !b->declined) || bft_fill_at(b) <= b->now_ms;
+    if (!may_lead(b) || !wanted)
         return;
     uint64_t seq = max_u64(b->next_propose, b->executed + 1);
     while (is_taken(b, seq))
@@ -108,7 +122,7 @@ void bft_on_batch(struct bft *b, const struct bft_event *ev)
         return;
     assert(ev->bytes.len <= BFT_BATCH_SIZE_MAX);
     b->asked_seq = 0;
-    if (ev->bytes.len == 0 && !b->fill) {
+    if (ev->bytes.len == 0 && bft_fill_at(b) > b->now_ms) {
         b->declined = true;
         return;
     }
@@ -126,6 +140,7 @@ void bft_on_batch(struct bft *b, const struct bft_event *ev)
         return;
     }
     b->next_propose = ev->seq + 1;
+    b->proposed_ms = b->now_ms;
     bft_slot_evaluate(b, s);
     bft_lead(b);
 }

@@ -141,5 +141,7 @@ void bft_on_status(struct bft *b, uint32_t from, const struct bft_status *st)
         peer->new_view_ms = b->now_ms;
         bft_new_view_send(b, from);
     }
+    if (b->target > b->view && st->pending_view < b->target)
+        bft_view_change_send(b, from);
     help_slots(b, from, st);
 }

@@ -15,7 +15,7 @@ static uint64_t tau(const struct bft *b)
 
 void bft_timer_restart(struct bft *b)
 {
-    b->work_since_ms = b->request_since_ms = b->now_ms;
+    b->work_since_ms = b->request_since_ms = b->fill_since_ms = b->now_ms;
     b->work_executed = b->executed;
 }
 
@@ -42,18 +42,52 @@ static void watch(struct bft *b)
     b->work_known = now;
 }
 
+/* A leader that nothing is heard of, while a QUORUM is heard, is waited for half
+ * of the base and never longer: back-off is for leaders and networks that are
+ * slow.  It only shortens a wait (BFT-5). */
+static uint64_t patience(const struct bft *b)
+{
+    bool silent = !bft_hears(b, bft_leader(&b->set, b->target)) && bft_hears_quorum(b);
+    return silent ? min_u64(tau(b), b->config.timeout_ms / 2) : tau(b);
+}
+
 static uint64_t deadline(const struct bft *b)
 {
     if (!bft_may_vote(b))
         return UINT64_MAX;
+    uint64_t wait = patience(b);
     if (b->target > b->view)
-        return b->quorum_since_ms == 0 ? UINT64_MAX : time_add(b->quorum_since_ms, tau(b));
+        return b->quorum_since_ms == 0 ? UINT64_MAX : time_add(b->quorum_since_ms, wait);
     uint64_t at = UINT64_MAX;
     if (b->work_known)
-        at = min_u64(at, time_add(b->work_since_ms, tau(b)));
+        at = min_u64(at, time_add(b->work_since_ms, wait));
     if (b->request_known && !b->ending)
-        at = min_u64(at, time_add(b->request_since_ms, tau(b)));
+        at = min_u64(at, time_add(b->request_since_ms, wait));
+    if (b->fill && !b->ending)
+        at = min_u64(at, time_add(b->fill_since_ms, time_add(wait, b->fill_pause_ms)));
     return at;
+}
+
+static void later(uint64_t *at, uint64_t by, uint64_t now_ms)
+{
+    if (*at != 0)
+        *at = min_u64(time_add(*at, by), now_ms);
+}
+
+/* This step comes later than it was asked for: the machine was busy or asleep,
+ * and what the others said meanwhile is still unread.  Nobody is suspected for
+ * that time. */
+void bft_forgive(struct bft *b)
+{
+    if (b->now_ms <= time_add(b->wake_at_ms, RETRY_MS))
+        return;
+    uint64_t late = b->now_ms - b->wake_at_ms;
+    later(&b->work_since_ms, late, b->now_ms);
+    later(&b->request_since_ms, late, b->now_ms);
+    later(&b->fill_since_ms, late, b->now_ms);
+    later(&b->quorum_since_ms, late, b->now_ms);
+    for (uint32_t i = 0; i < b->set.count; i++)
+        later(&b->peers[i].heard_ms, late, b->now_ms);
 }
 
 static void on_status_period(struct bft *b)
@@ -86,9 +120,11 @@ void bft_timers(struct bft *b)
         bft_view_change_resend(b);
     if (b->rotate_at_ms != 0 && b->now_ms >= b->rotate_at_ms)
         bft_rotate(b);
+    if (bft_fill_at(b) <= b->now_ms)
+        bft_lead(b);
     watch(b);
     if (b->now_ms >= deadline(b))
-        bft_view_change_start(b, bft_next_view(b, b->target), false);
+        bft_view_change_start(b, bft_next_heard(b, b->target), false);
 }
 
 uint64_t bft_wake_at(const struct bft *b)
@@ -102,5 +138,7 @@ uint64_t bft_wake_at(const struct bft *b)
         at = min_u64(at, b->resend_at_ms);
     if (b->rotate_at_ms != 0)
         at = min_u64(at, b->rotate_at_ms);
+    if (bft_fill_at(b) > b->now_ms)
+        at = min_u64(at, bft_fill_at(b));
     return at > b->now_ms ? at : time_add(b->now_ms, RETRY_MS);
 }

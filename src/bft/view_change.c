@@ -154,13 +154,13 @@ void bft_on_view_change(struct bft *b, const struct bft_view_change *vc)
 }
 
 /* The certificates go to the next leader only: R7. */
-static void send_own(struct bft *b)
+static void send_own(struct bft *b, uint32_t to)
 {
     const struct stored_vc *own = &b->vcs[b->self];
     struct bft_message m = {.tag = BFT_MESSAGE_VIEW_CHANGE};
     m.view_change = (struct bft_view_change){
         .core = own->core, .signer = (uint16_t)b->self, .signature = own->signature};
-    bft_send(b, BFT_ALL, &m);
+    bft_send(b, to, &m);
 
     uint32_t leader = bft_leader(&b->set, own->core.view), count = 0;
     struct bft_cert certs[1 + BFT_WINDOW];
@@ -172,18 +172,24 @@ static void send_own(struct bft *b)
         if (cert != NULL)
             certs[count++] = *cert;
     }
-    if (leader == b->self || count == 0)
+    if (leader == b->self || (to != BFT_ALL && to != leader) || count == 0)
         return;
     m.view_change.certs = certs;
     m.view_change.certs_count = count;
     bft_send(b, leader, &m);
 }
 
-void bft_view_change_resend(struct bft *b)
+/* Our VIEW-CHANGE, once it is signed, for those who have not got it. */
+void bft_view_change_send(struct bft *b, uint32_t to)
 {
     const struct stored_vc *own = b->self == BFT_ALL ? NULL : &b->vcs[b->self];
     if (b->target > b->view && own != NULL && own->held && own->core.view == b->target)
-        send_own(b);
+        send_own(b, to);
+}
+
+void bft_view_change_resend(struct bft *b)
+{
+    bft_view_change_send(b, BFT_ALL);
     b->resend_at_ms = time_add(b->now_ms, b->config.status_ms +
                                               prng_below(&b->prng, b->config.status_ms / 4 + 1));
 }
@@ -208,6 +214,51 @@ bool bft_hears(const struct bft *b, uint32_t member)
            (b->peers[member].heard && time_add(b->peers[member].heard_ms, patience) >= b->now_ms);
 }
 
+void bft_on_lost(struct bft *b, uint32_t member)
+{
+    if (member < b->set.count)
+        b->peers[member].heard = false;
+}
+
+bool bft_hears_quorum(const struct bft *b)
+{
+    struct bft_bitmap heard = {0};
+    for (uint32_t i = 0; i < b->set.count; i++)
+        if (bft_hears(b, i))
+            bitmap_add(&heard, i);
+    return bft_is_quorum(&b->set, &heard);
+}
+
+/* The next view after view that another member leads, one that is heard; without
+ * one the next. */
+uint64_t bft_next_heard(const struct bft *b, uint64_t view)
+{
+    uint64_t next = bft_next_view(b, view);
+    for (uint32_t tries = 0; tries < BFT_SCHEDULE; tries++) {
+        uint32_t leader = bft_leader(&b->set, next + tries);
+        if (leader != bft_leader(&b->set, view) && bft_hears(b, leader))
+            return next + tries;
+    }
+    return next;
+}
+
+static bool is_behind(const struct bft *b)
+{
+    bool behind = b->proven > b->executed;
+    for (uint32_t i = 0; i < b->set.count; i++)
+        behind |= b->peers[i].executed > b->executed;
+    return behind;
+}
+
+/* The first leader of an epoch was silent before it began: the next one, at
+ * once.  Not when all are silent: then it is we who are cut off. */
+void bft_pass_over(struct bft *b)
+{
+    if (b->view == 0 && bft_normal(b) && bft_may_vote(b) && bft_hears_quorum(b) &&
+        !is_behind(b) && !bft_hears(b, bft_leader(&b->set, 0)))
+        bft_view_change_start(b, bft_next_heard(b, 0), true);
+}
+
 /* R14: a new leader after BFT_ROTATION segments, without back-off.  When the next
  * one is not heard, wait a while for others to see it otherwise (R9 takes us
  * along); then pass over those that are silent.  The old leader goes on leading
@@ -223,12 +274,8 @@ void bft_rotate(struct bft *b)
             b->rotate_at_ms = time_add(b->now_ms, patience);
         if (b->now_ms < b->rotate_at_ms)
             return;
-        uint32_t tries = 0;
-        while (tries++ < BFT_SCHEDULE &&
-               (!bft_hears(b, bft_leader(&b->set, next)) ||
-                bft_leader(&b->set, next) == bft_leader(&b->set, b->view)))
-            next++;
-        if (tries > BFT_SCHEDULE) {
+        next = bft_next_heard(b, b->view);
+        if (!bft_hears(b, bft_leader(&b->set, next))) {
             b->rotate_at_ms = time_add(b->now_ms, patience);
             return;
         }
