@@ -89,6 +89,7 @@ static void fill_from_mempool(struct node *n, struct filling *f, uint64_t seq)
         if (ok != ERR_OK) {
             struct hash id = e->id;
             mempool_remove(&n->mempool, &id);
+            node_pending_changed(n);
             continue;
         }
         if (!fill_one(f, e->bytes))

@@ -173,6 +173,35 @@ enum err node_submit_op(struct node *n, struct span op, enum reject *why, uint64
     return e == ERR_CONFLICT && *why == REJECT_NONE ? ERR_OK : e;
 }
 
+/* What waits longest keeps the view's timer running, so it must be something that
+ * a leader can propose: what the state refuses by now goes.  The rest is handed
+ * on once more before anybody is suspected for it: a leader may have been behind
+ * when it came, or it was lost (R15). */
+void gossip_tick(struct node *n)
+{
+    uint32_t next;
+    for (uint32_t at = mempool_first(&n->mempool); at != MAP_NONE; at = next) {
+        next = mempool_next(&n->mempool, at);
+        struct mempool_entry *e = &n->mempool.entries[at];
+        uint64_t age = n->now_ms - e->since_ms;
+        if (e->slot != 0 || age < n->config.view_timeout_ms / 4)
+            return;
+        size_t mark = arena_mark(&n->scratch);
+        enum reject why;
+        bool good = op_check(n->ledger, e->bytes, &n->scratch, &why) == ERR_OK;
+        arena_reset(&n->scratch, mark);
+        struct hash id = e->id;
+        if (good && !e->forwarded && age >= n->config.view_timeout_ms / 2) {
+            e->forwarded = true;
+            announce_later(n, &id);
+        }
+        if (good)
+            return;
+        mempool_remove(&n->mempool, &id);
+        node_pending_changed(n);
+    }
+}
+
 /* Nonces of our own: never one that the state or this process has used. */
 static uint64_t next_nonce(struct node *n)
 {

@@ -90,12 +90,36 @@ static void of_a_message_all_is_kept_or_what_is_good_goes_on(void **state)
     assert_int_equal(b->published, 1);
     assert_int_equal(b->published_ops, 1);
 }
+
+/* What waits longest must be something that a leader could propose. */
+static void what_cannot_be_decided_any_more_does_not_wait(void **state)
+{
+    struct bench *b = *state;
+    struct op_body one = registration("one"), two = registration("two");
+    struct span ops[2] = {signed_op(b, 9, 1, &one), signed_op(b, 9, 2, &two)};
+    assert_int_equal(gossip(b, ops, 2), P2P_ACCEPT);
+    /* As if the owner had changed by what was decided meanwhile. */
+    uint32_t first = mempool_first(&b->node->mempool);
+    ((uint8_t *)(uintptr_t)b->node->mempool.entries[first].bytes.ptr)[8] ^= 1;
+    b->now_ms += 250;
+    node_turn(b->node, b->now_ms);
+    assert_int_equal(b->node->mempool.count, 1);
+    assert_int_equal(b->published, 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        b->now_ms += 250;
+        node_turn(b->node, b->now_ms);
+        assert_int_equal(b->published, 1); /* once, half a timeout after it came */
+    }
+    assert_int_equal(b->node->mempool.count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         BENCH_TEST(what_is_handed_in_is_announced_once),
         BENCH_TEST(what_comes_together_is_announced_together),
         BENCH_TEST(of_a_message_all_is_kept_or_what_is_good_goes_on),
+        BENCH_TEST(what_cannot_be_decided_any_more_does_not_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

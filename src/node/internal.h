@@ -155,7 +155,7 @@ struct node {
     struct map wanted;         /* subject -> when it was last asked for, in 16 ms */
     struct map unfit;          /* challenges whose module our workers would not run */
     struct hash engine;        /* id of the sandbox engine that our workers run */
-    uint64_t ticked_ms, seen_view, seen_epoch, fill_since_ms;
+    uint64_t ticked_ms, seen_view, seen_epoch;
 
     struct bft_event follow_ups[FOLLOW_UPS_MAX];
     uint32_t follow_up_first, follow_up_count;
@@ -286,6 +286,7 @@ void peers_on_own_binding(struct node *n, struct sign_wait *w);
 
 /* --- gossip.c */
 void gossip_announce(struct node *n);
+void gossip_tick(struct node *n);
 void gossip_op_signed(struct node *n, struct sign_wait *w);
 enum err gossip_want_op(struct node *n, const struct op_body *body, const struct hash *subject,
                         bool with_proposal);

@@ -17,7 +17,7 @@ struct mempool_entry {
     struct span bytes;      /* malloc'd, owned */
     uint64_t since_ms;
     uint64_t slot;          /* proposed in this slot by us; 0: free */
-    bool used;
+    bool used, forwarded;
     uint32_t next, prev;    /* the arrival order */
 };
 

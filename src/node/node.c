@@ -9,6 +9,7 @@ enum {
     TICK_MS = 250,
     SIGNER_SILENT_MS = 5000,
     CHAIN_SILENT_MS = 60000,
+    FILLS_PER_TIMEOUT = 20,
 };
 
 struct span bytes_keep(struct span s)
@@ -79,7 +80,6 @@ enum err node_open(struct node **out, const struct node_config *c, const struct 
     n->config = *c;
     n->world = *w;
     n->now_ms = now_ms;
-    n->fill_since_ms = UINT64_MAX;
     enum err e = arena_open(&n->memory, memory_size(c));
     if (e == ERR_OK)
         e = arena_open(&n->scratch, SCRATCH_SIZE);
@@ -174,17 +174,20 @@ void node_pending_changed(struct node *n)
     n->pending_changed = true;
 }
 
+/* Slots for an epoch's end are few and go at once.  A window that only slots can
+ * close is meant to give slow validators time, so its slots keep a pace. */
 static void tell_pending(struct node *n)
 {
     if (!n->pending_changed)
         return;
     n->pending_changed = false;
     uint32_t waiting = n->mempool.count - n->mempool.reserved;
-    bool fill = n->epochs.end_wanted || ledger_wants_slots(n->ledger);
-    n->fill_since_ms = !fill ? UINT64_MAX : min_u64(n->fill_since_ms, n->now_ms);
-    struct bft_event ev = {.kind = BFT_EV_PENDING, .pending = waiting, .fill = fill,
-                           .pending_since_ms =
-                               min_u64(mempool_oldest_ms(&n->mempool), n->fill_since_ms)};
+    struct bft_event ev = {.kind = BFT_EV_PENDING,
+                           .pending = waiting,
+                           .pending_since_ms = mempool_oldest_ms(&n->mempool),
+                           .fill = n->epochs.end_wanted || ledger_wants_slots(n->ledger)};
+    if (!n->epochs.end_wanted)
+        ev.fill_pause_ms = n->config.view_timeout_ms / FILLS_PER_TIMEOUT;
     consensus_step(n, &ev);
 }
 
@@ -206,6 +209,7 @@ static void tick(struct node *n)
     n->ticked_ms = n->now_ms;
     peers_tick(n);
     blobs_tick(n);
+    gossip_tick(n);
     epochs_tick(n);
     evaluate_tick(n);
     actions_tick(n);

@@ -193,7 +193,11 @@ static inline int open_bench(void **state)
     }
     b->genesis = (struct genesis){
         .netuid = 2,
-        .valset = {.epoch = 5, .members = b->members, .members_count = VALIDATORS, .owner = key(9)},
+        .valset = {.epoch = 5,
+                   .chain_hash = {{1}}, /* so that another leads */
+                   .members = b->members,
+                   .members_count = VALIDATORS,
+                   .owner = key(9)},
         .neurons = b->neurons,
         .neurons_count = VALIDATORS};
     b->encoded =

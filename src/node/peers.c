@@ -48,8 +48,11 @@ void node_on_peer_down(struct node *n, const struct peer_id *id, uint64_t now_ms
     struct peer *p = peers_find(n, id);
     if (p == NULL)
         return;
+    struct bft_event lost = {.kind = BFT_EV_LOST, .from = p->bound ? p->member : BFT_ALL};
     *p = (struct peer){0};
     blobs_on_peer_down(n, id);
+    if (n->started)
+        consensus_step(n, &lost);
 }
 
 static void bind_again(struct node *n)
