@@ -44,7 +44,8 @@ enum err harden_calls(const char **step)
         SCMP_SYS(close),
         SCMP_SYS(geteuid),
         /* the journal and its next file */
-        SCMP_SYS(writev),
+        SCMP_SYS(pwritev),
+        SCMP_SYS(ftruncate),
         SCMP_SYS(fdatasync),
         SCMP_SYS(fsync),
         SCMP_SYS(openat),

@@ -13,7 +13,11 @@
 
 #include "os/files.h"
 
-enum { GENERATIONS_MAX = 64 };
+enum {
+    GENERATIONS_MAX = 64,
+    AHEAD_BLOCK = 16 << 10,
+    AHEAD_BLOCKS = 16, /* written ahead at a time */
+};
 
 struct journal_file {
     char dir[PATH_MAX - 64];
@@ -21,6 +25,7 @@ struct journal_file {
     struct hash network;
     int dir_fd, fd;
     uint64_t generation, oldest, size;
+    uint64_t written; /* zeros reach to here, when it is beyond size */
     struct journal_chain chain;
     uint8_t *pending; /* records of the next frame */
     size_t pending_used, pending_room;
@@ -75,7 +80,7 @@ static enum err create(struct journal_file *j, uint64_t generation)
     j->fd = fd;
     j->chain = chain;
     j->generation = generation;
-    j->size = JOURNAL_HEADER_SIZE;
+    j->size = j->written = JOURNAL_HEADER_SIZE;
     return ERR_OK;
 }
 
@@ -108,7 +113,7 @@ static enum err judge(struct journal_file *j, int fd, const struct journal_scan 
         return ERR_FOREIGN;
     }
     j->chain = s->chain;
-    j->size = s->good_size;
+    j->size = j->written = s->good_size;
     return ERR_OK;
 }
 
@@ -162,8 +167,6 @@ static enum err read_all(struct journal_file *j, uint64_t newest, const struct r
         j->generation = g;
         if (j->size < JOURNAL_HEADER_SIZE)
             return create(j, g); /* It was being made when the machine stopped. */
-        if (lseek(fd, (off_t)j->size, SEEK_SET) < 0)
-            return ERR_IO;
     }
     return ERR_OK;
 }
@@ -223,14 +226,31 @@ enum err journal_file_append(struct journal_file *j, struct span record)
     return ERR_OK;
 }
 
-static enum err write_all(int fd, struct iovec *parts, int count)
+/* Zeros behind what the next frame needs: a flush that does not move the end of
+ * the file has no inode to write.  Room that the disk refuses now it may still
+ * have for the frame alone. */
+static void write_ahead(struct journal_file *j, size_t need)
+{
+    static const uint8_t zeros[AHEAD_BLOCK];
+    struct iovec parts[AHEAD_BLOCKS];
+    if (j->size + need <= j->written)
+        return;
+    for (size_t i = 0; i < COUNT_OF(parts); i++)
+        parts[i] = (struct iovec){(void *)(uintptr_t)zeros, sizeof zeros};
+    ssize_t n = pwritev(j->fd, parts, COUNT_OF(parts), (off_t)(j->size + need));
+    if (n > 0)
+        j->written = j->size + need + (uint64_t)n;
+}
+
+static enum err write_all(int fd, struct iovec *parts, int count, uint64_t at)
 {
     while (count > 0) {
-        ssize_t n = writev(fd, parts, count);
+        ssize_t n = pwritev(fd, parts, count, (off_t)at);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
             return ERR_IO;
+        at += (uint64_t)n;
         while (count > 0 && (size_t)n >= parts->iov_len) {
             n -= (ssize_t)parts->iov_len;
             parts++;
@@ -253,18 +273,33 @@ enum err journal_file_flush(struct journal_file *j)
     uint8_t head[JOURNAL_FRAME_HEAD];
     journal_head(&j->chain, span_of(j->pending, j->pending_used), head);
     struct iovec parts[] = {{head, sizeof head}, {j->pending, j->pending_used}};
-    if (write_all(j->fd, parts, 2) != ERR_OK || fdatasync(j->fd) < 0) {
+    write_ahead(j, sizeof head + j->pending_used);
+    if (write_all(j->fd, parts, 2, j->size) != ERR_OK || fdatasync(j->fd) < 0) {
         j->failed = true;
         return ERR_IO;
     }
     j->size += sizeof head + j->pending_used;
+    j->written = max_u64(j->written, j->size);
     j->pending_used = 0;
+    return ERR_OK;
+}
+
+/* Only the newest file may end in zeros. */
+static enum err trim(struct journal_file *j)
+{
+    if (j->written == j->size)
+        return ERR_OK;
+    if (ftruncate(j->fd, (off_t)j->size) < 0 || fsync(j->fd) < 0)
+        return ERR_IO;
+    j->written = j->size;
     return ERR_OK;
 }
 
 enum err journal_file_rotate(struct journal_file *j)
 {
     enum err e = journal_file_flush(j);
+    if (e == ERR_OK)
+        e = trim(j);
     if (e == ERR_OK)
         e = create(j, j->generation + 1);
     j->failed |= e != ERR_OK;

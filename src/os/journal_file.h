@@ -7,7 +7,8 @@
  *         durable.  After an error nothing may be written any more: a failed
  *         flush is never tried again, for nobody knows what reached the disk.
  *   JF-2  Opening yields every flushed record or refuses; a torn tail, which was
- *         never flushed, is cut. */
+ *         never flushed, is cut.  So are the zeros that lie ahead of the newest
+ *         file's end, where the next frames will stand. */
 #ifndef OS_JOURNAL_FILE_H
 #define OS_JOURNAL_FILE_H
 
