@@ -1,8 +1,10 @@
 #include "cmd/challenge.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cmd/complain.h"
 #include "codec/wr.h"
 #include "os/command.h"
 #include "os/files.h"
@@ -12,53 +14,56 @@
 #define PLATFORM_SDK "/usr/share/platform/sdk"
 #endif
 
-enum { ARENA_BYTES = 64 << 20, EXIT_LOCAL = 1, EXIT_USAGE = 2, TEMPLATE_BYTES = 64 << 10 };
+enum { ARENA_BYTES = 64 << 20, TEMPLATE_BYTES = 64 << 10 };
+
+const char challenge_usage[] =
+    "usage: platform challenge new NAME [DIR]\n"
+    "       platform challenge build DIR [--out FILE] [--sdk FOLDER]\n"
+    "       platform challenge check DIR [--module FILE] [--worker PROGRAM] [--json]\n"
+    "       platform challenge run DIR --input FILE [--module FILE] [--worker PROGRAM] [--json]\n";
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: platform challenge new NAME [DIR]\n"
-                    "       platform challenge build DIR [--out FILE] [--sdk FOLDER]\n"
-                    "       platform challenge check DIR [--module FILE] [--json]\n"
-                    "       platform challenge run DIR --input FILE [--module FILE] [--json]\n"
-                    "docs/authors.md explains them.\n");
-    return EXIT_USAGE;
+    return cmd_usage(challenge_usage);
 }
 
-static bool option(const char *name, const char **value, int argc, char **argv, int *i)
+static const char **value_of(struct challenge_options *o, const char *name)
 {
-    if (strcmp(argv[*i], name) != 0)
-        return false;
-    if (*i + 1 >= argc) {
-        fprintf(stderr, "platform challenge: %s needs a value\n", name);
-        exit(EXIT_USAGE);
-    }
-    *value = argv[++*i];
-    return true;
+    const struct {
+        const char *name, **value;
+    } known[] = {{"--sdk", &o->sdk},
+                 {"--worker", &o->worker},
+                 {"--module", &o->module},
+                 {"--out", &o->out},
+                 {"--input", &o->input}};
+    for (size_t i = 0; i < COUNT_OF(known); i++)
+        if (strcmp(known[i].name, name) == 0)
+            return known[i].value;
+    return NULL;
 }
 
-static bool options_read(struct challenge_options *o, int argc, char **argv)
+/* EXIT_DONE, or what is wrong has been said. */
+static int options_read(struct challenge_options *o, int argc, char **argv)
 {
-    *o = (struct challenge_options){.sdk = getenv("PLATFORM_SDK"),
-                                    .worker = getenv("PLATFORM_WORKER")};
+    *o = (struct challenge_options){
+        .sdk = getenv("PLATFORM_SDK"), .worker = getenv("PLATFORM_WORKER"), .json = cmd_json()};
     for (int i = 2; i < argc; i++) {
-        if (strcmp(argv[i], "--json") == 0) {
+        const char **value = value_of(o, argv[i]);
+        if (strcmp(argv[i], "--json") == 0)
             o->json = true;
-        } else if (option("--sdk", &o->sdk, argc, argv, &i) ||
-                   option("--worker", &o->worker, argc, argv, &i) ||
-                   option("--module", &o->module, argc, argv, &i) ||
-                   option("--out", &o->out, argc, argv, &i) ||
-                   option("--input", &o->input, argc, argv, &i)) {
-            continue;
-        } else if (argv[i][0] == '-' || o->name_count == COUNT_OF(o->names)) {
-            fprintf(stderr, "platform challenge: what is %s?\n", argv[i]);
-            return false;
-        } else {
+        else if (value != NULL && i + 1 < argc)
+            *value = argv[++i];
+        else if (value != NULL)
+            return cmd_complain(EXIT_USAGE, "the option needs a value", argv[i], NULL, NULL);
+        else if (argv[i][0] == '-' || o->name_count == COUNT_OF(o->names))
+            return cmd_complain(EXIT_USAGE, "what is this?", argv[i], NULL,
+                                "`platform challenge --help` lists what there is");
+        else
             o->names[o->name_count++] = argv[i];
-        }
     }
     if (o->sdk == NULL)
         o->sdk = PLATFORM_SDK;
-    return true;
+    return EXIT_DONE;
 }
 
 /* One file of the template, with NAME replaced. */
@@ -72,8 +77,10 @@ static bool write_template(const char *sdk, const char *folder, const char *file
     arena_init(&arena, (struct room){memory, sizeof memory});
     snprintf(from, sizeof from, "%s/template/%s", sdk, file);
     snprintf(to, sizeof to, "%s/%s", folder, file);
-    if (!file_in_arena(from, sizeof memory / 2, &arena, &rest)) {
-        fprintf(stderr, "name the SDK's folder with --sdk\n");
+    enum err e = file_in_arena(from, sizeof memory / 2, &arena, &rest);
+    if (e != ERR_OK) {
+        cmd_complain(EXIT_FAILED, "the SDK's template cannot be read", from, err_text(e),
+                     "name the SDK's folder with --sdk or PLATFORM_SDK");
         return false;
     }
     while (rest.len > 0) {
@@ -82,10 +89,19 @@ static bool write_template(const char *sdk, const char *folder, const char *file
         wr_raw(&w, name_here ? span_of(name, strlen(name)) : span_of(rest.ptr, 1));
         rest = span_of(rest.ptr + take, rest.len - take);
     }
-    enum err e = w.full ? ERR_TOO_BIG : file_write(to, wr_done(&w), 0644);
+    e = w.full ? ERR_TOO_BIG : file_write(to, wr_done(&w), 0644);
     if (e != ERR_OK)
-        fprintf(stderr, "%s: cannot be written: %s\n", to, err_text(e));
+        cmd_complain(EXIT_FAILED, "a file cannot be written", to, err_text(e), NULL);
     return e == ERR_OK;
+}
+
+static int print_made(const char *key, const char *value)
+{
+    json_t *made = json_pack("{s:s}", key, value);
+    json_dumpf(made, stdout, JSON_COMPACT);
+    json_decref(made);
+    putchar('\n');
+    return EXIT_DONE;
 }
 
 static int challenge_new(const struct challenge_options *o)
@@ -95,25 +111,22 @@ static int challenge_new(const struct challenge_options *o)
     if (o->name_count < 1)
         return usage();
     const char *name = o->names[0], *folder = o->name_count > 1 ? o->names[1] : name;
-    if (!challenge_name_is_valid(name)) {
-        fprintf(stderr, "%s: use 1 to 64 lower-case letters, digits and dashes, a letter first\n",
-                name);
-        return EXIT_USAGE;
-    }
+    if (!challenge_name_is_valid(name))
+        return cmd_complain(EXIT_USAGE, "not a challenge's name", name, NULL,
+                            "use 1 to 64 lower-case letters, digits and dashes, a letter first");
     snprintf(ini, sizeof ini, "%s/challenge.ini", folder);
-    if (file_exists(ini)) {
-        fprintf(stderr, "%s: is there already; choose another folder\n", ini);
-        return EXIT_USAGE;
-    }
+    if (file_exists(ini))
+        return cmd_complain(EXIT_USAGE, "the challenge is there already", ini, NULL,
+                            "choose another folder: platform challenge new NAME DIR");
     enum err e = folder_make(folder);
-    if (e != ERR_OK) {
-        fprintf(stderr, "%s: cannot be made: %s\n", folder, err_text(e));
-        return EXIT_LOCAL;
-    }
+    if (e != ERR_OK)
+        return cmd_complain(EXIT_FAILED, "the folder cannot be made", folder, err_text(e), NULL);
     for (size_t i = 0; i < COUNT_OF(files); i++) {
         if (!write_template(o->sdk, folder, files[i], name))
-            return EXIT_LOCAL;
+            return EXIT_FAILED;
     }
+    if (o->json)
+        return print_made("folder", folder);
     printf("%s: a challenge that works.  Next:\n"
            "  platform challenge build %s\n"
            "  platform challenge run %s --input %s/example.txt\n",
@@ -166,43 +179,51 @@ static void compiler_arguments(struct command *c, const struct challenge_file *f
     argument(c, "-o", out, "");
 }
 
-static int challenge_build(const struct challenge_options *o)
+/* The compiler speaks for itself, on standard error. */
+static int compile(const struct challenge_options *o, const struct challenge_file *file,
+                   struct arena *arena)
 {
     static const char *const clangs[] = {"clang-14", "clang", "clang-19", "clang-16", NULL};
     static const char *const linkers[] = {"wasm-ld-14", "wasm-ld", "wasm-ld-19", "wasm-ld-16",
                                           NULL};
-    char clang[CHALLENGE_PATH_MAX], linker[CHALLENGE_PATH_MAX], out[CHALLENGE_PATH_MAX];
-    struct challenge_file file;
-    struct arena arena;
+    char clang[CHALLENGE_PATH_MAX], linker[CHALLENGE_PATH_MAX], own[CHALLENGE_PATH_MAX], why[64];
+    const char *out = o->out != NULL ? o->out : own;
     int status = 0;
+    if (command_find(clangs, clang, sizeof clang) != ERR_OK ||
+        command_find(linkers, linker, sizeof linker) != ERR_OK)
+        return cmd_complain(EXIT_FAILED, "there is no clang or no wasm-ld", "PATH", NULL,
+                            "on Debian: apt install clang-14 lld-14");
+    if (!challenge_file_module_path(file, own, sizeof own))
+        return cmd_complain(EXIT_USAGE, "the folder's name is too long", o->names[0], NULL, NULL);
+    struct command c = {.arena = arena};
+    compiler_arguments(&c, file, o->sdk, clang, linker, out);
+    if (command_run(c.argv, &status) != ERR_OK || status != 0) {
+        snprintf(why, sizeof why, "exit code %d; its words are on standard error", status);
+        return cmd_complain(EXIT_USAGE, "the compiler refused the challenge", o->names[0], why,
+                            "mend the sources; --sdk names another SDK");
+    }
+    if (o->json)
+        return print_made("module", out);
+    printf("built %s\n", out);
+    return EXIT_DONE;
+}
+
+static int challenge_build(const struct challenge_options *o)
+{
+    struct arena arena;
     if (o->name_count != 1)
         return usage();
-    if (arena_open(&arena, ARENA_BYTES) != ERR_OK ||
-        !challenge_file_read(o->names[0], &arena, &file))
-        return EXIT_USAGE;
-    if (file.source_count == 0) {
-        fprintf(stderr, "%s/challenge.ini: no sources; the module is made elsewhere\n",
-                o->names[0]);
-        return EXIT_USAGE;
-    }
-    if (command_find(clangs, clang, sizeof clang) != ERR_OK ||
-        command_find(linkers, linker, sizeof linker) != ERR_OK) {
-        fprintf(stderr, "no clang or no wasm-ld in PATH; on Debian: apt install clang-14 lld-14\n");
-        return EXIT_LOCAL;
-    }
-    if (!challenge_file_module_path(&file, out, sizeof out))
-        return EXIT_USAGE;
-    struct command c = {.arena = &arena};
-    compiler_arguments(&c, &file, o->sdk, clang, linker, o->out != NULL ? o->out : out);
-    if (command_run(c.argv, &status) != ERR_OK || status != 0) {
-        fprintf(stderr, "%s: the compiler refused it (exit code %d), see above\n", o->names[0],
-                status);
-        return EXIT_USAGE;
-    }
-    if (!o->json)
-        printf("built %s\n", o->out != NULL ? o->out : out);
+    if (arena_open(&arena, ARENA_BYTES) != ERR_OK)
+        return cmd_complain(EXIT_FAILED, "no memory", NULL, NULL, NULL);
+    struct challenge_file *file = arena_alloc(&arena, sizeof *file);
+    int code = EXIT_USAGE;
+    if (file != NULL && challenge_file_read(o->names[0], &arena, file))
+        code = file->source_count > 0 ? compile(o, file, &arena)
+                                      : cmd_complain(EXIT_USAGE, "the challenge names no sources",
+                                                     o->names[0], "its module is made elsewhere",
+                                                     "put `sources = ...` into its challenge.ini");
     arena_close(&arena);
-    return 0;
+    return code;
 }
 
 int cmd_challenge(int argc, char **argv)
@@ -210,8 +231,9 @@ int cmd_challenge(int argc, char **argv)
     struct challenge_options o;
     if (argc < 2)
         return usage();
-    if (!options_read(&o, argc, argv))
-        return usage();
+    int code = options_read(&o, argc, argv);
+    if (code != EXIT_DONE)
+        return code;
     if (strcmp(argv[1], "new") == 0)
         return challenge_new(&o);
     if (strcmp(argv[1], "build") == 0)

@@ -24,6 +24,8 @@ struct challenge_options {
     uint32_t name_count;
 };
 
+extern const char challenge_usage[];
+
 /* cmd_challenge: argv[0] is "challenge".  Exit codes: 0 done, and for run the
  * outcome is ok; 1 a local failure; 2 wrong usage or a wrong file; 3 the
  * outcome is another one. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cmd/complain.h"
 #include "crypto/hash.h"
 #include "sandbox/sandbox.h"
 
@@ -14,15 +15,15 @@ enum { INI_BYTES_MAX = 64 << 10 };
 struct reading {
     struct challenge_file *file;
     struct arena *arena;
-    uint32_t mistakes;
+    FILE *mistakes; /* a line each */
+    uint32_t count;
 };
 
 static void mistake(struct reading *r, const char *section, const char *name, const char *value,
                     const char *why)
 {
-    r->mistakes++;
-    fprintf(stderr, "%s/challenge.ini: [%s] %s = %s: %s\n", r->file->folder, section, name, value,
-            why);
+    r->count++;
+    fprintf(r->mistakes, "[%s] %s = %s: %s\n", section, name, value, why);
 }
 
 bool file_exists(const char *path)
@@ -34,29 +35,26 @@ bool file_exists(const char *path)
 }
 
 /* Read straight into the arena: a byte more than max tells a larger file. */
-bool file_in_arena(const char *path, size_t max, struct arena *arena, struct span *out)
+enum err file_in_arena(const char *path, size_t max, struct arena *arena, struct span *out)
 {
     size_t mark = arena_mark(arena);
     FILE *f = fopen(path, "rb");
-    if (f == NULL) {
-        fprintf(stderr, "%s: cannot be read\n", path);
-        return false;
-    }
+    if (f == NULL)
+        return errno == ENOENT ? ERR_NOT_FOUND : errno == EACCES ? ERR_DENIED : ERR_IO;
     uint8_t *bytes = arena_alloc(arena, max + 1);
     size_t len = bytes == NULL ? 0 : fread(bytes, 1, max + 1, f);
-    bool failed = ferror(f) != 0;
+    enum err e = bytes == NULL ? ERR_NO_MEMORY
+                 : ferror(f)   ? ERR_IO
+                 : len > max   ? ERR_TOO_BIG
+                               : ERR_OK;
     fclose(f);
-    if (bytes == NULL || failed || len > max) {
-        fprintf(stderr, "%s: %s\n", path,
-                bytes == NULL ? "no memory for it"
-                : failed      ? "cannot be read"
-                              : "it is too large");
+    if (e != ERR_OK) {
         arena_reset(arena, mark);
-        return false;
+        return e;
     }
     arena->used -= max - len; /* Give back what was not needed; a NUL stays behind. */
     *out = span_of(bytes, len);
-    return true;
+    return ERR_OK;
 }
 
 static bool number_of(const char *text, uint64_t max, uint64_t *out)
@@ -208,7 +206,8 @@ static void read_storage(struct reading *r, const char *name, const char *value)
         return;
     }
     int n = snprintf(path, sizeof path, "%s/%s", f->folder, value);
-    if (n < 0 || (size_t)n >= sizeof path || !file_in_arena(path, 65536, r->arena, &bytes)) {
+    if (n < 0 || (size_t)n >= sizeof path ||
+        file_in_arena(path, 65536, r->arena, &bytes) != ERR_OK) {
         mistake(r, "storage", name, value, "name a file of at most 65,536 bytes in this folder");
         return;
     }
@@ -237,9 +236,8 @@ static void check_whole(struct reading *r)
     size_t size = f->params.len;
     sandbox_policy_check(&f->policy, &verdict);
     if (verdict.outcome != OUTCOME_OK) {
-        r->mistakes++;
-        fprintf(stderr, "%s/challenge.ini: %.*s\n", f->folder, (int)verdict.detail_size,
-                verdict.detail);
+        r->count++;
+        fprintf(r->mistakes, "[policy] %.*s\n", (int)verdict.detail_size, verdict.detail);
     }
     if (f->name[0] == 0)
         mistake(r, "challenge", "name", "", "it is missing");
@@ -254,25 +252,42 @@ static void check_whole(struct reading *r)
                 "with params over 60,000 bytes, which no operation can carry");
 }
 
+static void read_text(struct reading *r, struct span text)
+{
+    int line = ini_parse_string((const char *)text.ptr, on_line, r);
+    if (line != 0) {
+        r->count++;
+        fprintf(r->mistakes, "line %d: neither a [section] nor name = value\n", line);
+    }
+    check_whole(r);
+}
+
 bool challenge_file_read(const char *folder, struct arena *arena, struct challenge_file *out)
 {
-    char path[CHALLENGE_PATH_MAX];
+    char path[CHALLENGE_PATH_MAX], what[64], *lines = NULL;
+    size_t size = 0;
     struct span text;
-    struct reading r = {out, arena, 0};
     *out = (struct challenge_file){.folder = folder, .policy = sandbox_policy_default()};
     int n = snprintf(path, sizeof path, "%s/challenge.ini", folder);
-    if (n < 0 || (size_t)n >= sizeof path || !file_in_arena(path, INI_BYTES_MAX, arena, &text)) {
-        fprintf(stderr, "%s: not the folder of a challenge; `platform challenge new` makes one\n",
-                folder);
+    enum err e = n < 0 || (size_t)n >= sizeof path
+                     ? ERR_TOO_BIG
+                     : file_in_arena(path, INI_BYTES_MAX, arena, &text);
+    if (e != ERR_OK) {
+        cmd_complain(EXIT_USAGE, "not the folder of a challenge", path, err_text(e),
+                     "`platform challenge new NAME` makes one");
         return false;
     }
-    int line = ini_parse_string((const char *)text.ptr, on_line, &r);
-    if (line != 0) {
-        r.mistakes++;
-        fprintf(stderr, "%s: line %d: neither a [section] nor name = value\n", path, line);
-    }
-    check_whole(&r);
-    return r.mistakes == 0;
+    struct reading r = {out, arena, open_memstream(&lines, &size), 0};
+    assert(r.mistakes != NULL);
+    read_text(&r, text);
+    fclose(r.mistakes);
+    snprintf(what, sizeof what, "%u mistake%s in the challenge's file", r.count,
+             r.count == 1 ? "" : "s");
+    if (r.count > 0)
+        cmd_complain_lines(EXIT_USAGE, what, path, lines,
+                           "docs/authors.md lists what may stand there");
+    free(lines);
+    return r.count == 0;
 }
 
 bool challenge_file_module_path(const struct challenge_file *f, char *out, size_t out_size)

@@ -1,9 +1,8 @@
 /* challenge_file: a challenge as its author keeps it: a folder with
  * challenge.ini, sources, the built NAME.wasm and the files of its storage.
  *
- * Layer: L6.  Every mistake in the file is reported on standard error, not only
- * the first, each with where it stands, why it is wrong and what would be
- * right. */
+ * Layer: L6.  Every mistake in the file is reported (complain.h), not only the
+ * first, each with where it stands, why it is wrong and what would be right. */
 #ifndef CMD_CHALLENGE_FILE_H
 #define CMD_CHALLENGE_FILE_H
 
@@ -41,7 +40,8 @@ bool challenge_name_is_valid(const char *name);
 /* file_exists: whether something of this name can be read. */
 bool file_exists(const char *path);
 
-/* file_in_arena: a whole file, NUL behind it, in arena.  False: reported. */
-bool file_in_arena(const char *path, size_t max, struct arena *arena, struct span *out);
+/* file_in_arena: a whole file, NUL behind it, in arena.  ERR_NOT_FOUND, ERR_DENIED, ERR_IO,
+ * ERR_TOO_BIG, ERR_NO_MEMORY; says nothing. */
+enum err file_in_arena(const char *path, size_t max, struct arena *arena, struct span *out);
 
 #endif

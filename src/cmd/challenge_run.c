@@ -2,12 +2,13 @@
 #include <stdio.h>
 
 #include "cmd/challenge.h"
+#include "cmd/complain.h"
 #include "codec/hex.h"
 #include "crypto/hash.h"
 #include "os/pool.h"
 #include "sandbox/sandbox.h"
 
-enum { EXIT_LOCAL = 1, EXIT_USAGE = 2, EXIT_OTHER = 3, ARENA_BYTES = 160 << 20 };
+enum { ARENA_BYTES = 160 << 20 };
 
 /* One job from its files to its answer. */
 struct session {
@@ -20,21 +21,26 @@ struct session {
     struct sandbox_result result; /* its spans are in arena */
 };
 
-static bool load(struct session *s)
+/* EXIT_DONE, or what is wrong has been said. */
+static int load(struct session *s)
 {
     char path[CHALLENGE_PATH_MAX];
-    const char *module = s->options->module;
-    if (arena_open(&s->arena, ARENA_BYTES) != ERR_OK ||
-        !challenge_file_read(s->options->names[0], &s->arena, &s->file))
-        return false;
+    const char *module = s->options->module, *input = s->options->input;
+    if (arena_open(&s->arena, ARENA_BYTES) != ERR_OK)
+        return cmd_complain(EXIT_FAILED, "no memory", NULL, NULL, NULL);
+    if (!challenge_file_read(s->options->names[0], &s->arena, &s->file))
+        return EXIT_USAGE;
     if (module == NULL && challenge_file_module_path(&s->file, path, sizeof path))
         module = path;
-    if (!file_in_arena(module, SANDBOX_MODULE_MAX, &s->arena, &s->module)) {
-        fprintf(stderr, "build it first: platform challenge build %s\n", s->options->names[0]);
-        return false;
-    }
-    return s->options->input == NULL ||
-           file_in_arena(s->options->input, SANDBOX_INPUT_MAX, &s->arena, &s->input);
+    enum err e = file_in_arena(module, SANDBOX_MODULE_MAX, &s->arena, &s->module);
+    if (e != ERR_OK)
+        return cmd_complain(EXIT_USAGE, "the module cannot be read", module, err_text(e),
+                            "`platform challenge build DIR` makes it");
+    if (input != NULL)
+        e = file_in_arena(input, SANDBOX_INPUT_MAX, &s->arena, &s->input);
+    return e == ERR_OK ? EXIT_DONE
+                       : cmd_complain(EXIT_USAGE, "the input cannot be read", input, err_text(e),
+                                      "--input names what a miner would hand in");
 }
 
 /* The encoded job.  A local run has no network: facts of the agreed state are
@@ -72,11 +78,15 @@ static bool evaluate(struct session *s, enum sandbox_function function)
         worker = beside;
     if (worker == NULL || job.ptr == NULL ||
         pool_once(worker, &engine, 1, job, s->file.policy.wall_ms, &s->arena, &s->once) != ERR_OK) {
-        fprintf(stderr, "platform challenge: not enough memory for the job\n");
+        cmd_complain(EXIT_FAILED, "the job cannot be made", worker, "no worker, or no memory",
+                     "name the program platform-worker with --worker");
         return false;
     }
-    if (s->once.end == POOL_NOT_STARTED)
-        fprintf(stderr, "%s: does not start; name it with --worker\n", worker);
+    if (s->once.end == POOL_NOT_STARTED) {
+        cmd_complain(EXIT_FAILED, "the worker does not start", worker, NULL,
+                     "name the program platform-worker with --worker");
+        return false;
+    }
     if (s->once.end != POOL_ANSWERED)
         return true;
     if (sandbox_answer_decode(s->once.answer, &s->arena, &a) != ERR_OK ||
@@ -185,22 +195,23 @@ static void print_people(const struct session *s)
 static int end_code(const struct session *s)
 {
     if (s->once.end != POOL_ANSWERED || s->result.outcome == OUTCOME_INFRA)
-        return EXIT_LOCAL;
-    return s->result.outcome == OUTCOME_OK ? 0 : EXIT_OTHER;
+        return EXIT_FAILED;
+    return s->result.outcome == OUTCOME_OK ? 0 : EXIT_CHECK;
 }
 
 int challenge_run(const struct challenge_options *o)
 {
     struct session s = {.options = o};
-    if (!load(&s))
-        return EXIT_USAGE;
+    int code = load(&s);
+    if (code != EXIT_DONE)
+        return code;
     if (!evaluate(&s, SANDBOX_FUNCTION_EVALUATE))
-        return EXIT_LOCAL;
+        return EXIT_FAILED;
     if (o->json)
         print_json(&s);
     else
         print_people(&s);
-    int code = end_code(&s);
+    code = end_code(&s);
     arena_close(&s.arena);
     return code;
 }
@@ -208,10 +219,11 @@ int challenge_run(const struct challenge_options *o)
 int challenge_check(const struct challenge_options *o)
 {
     struct session s = {.options = o};
-    if (!load(&s))
-        return EXIT_USAGE;
+    int code = load(&s);
+    if (code != EXIT_DONE)
+        return code;
     if (!evaluate(&s, SANDBOX_FUNCTION_CHECK))
-        return EXIT_LOCAL;
+        return EXIT_FAILED;
     if (o->json)
         print_json(&s);
     else if (s.once.end == POOL_ANSWERED && s.result.outcome == OUTCOME_OK)
@@ -222,7 +234,7 @@ int challenge_check(const struct challenge_options *o)
     else
         printf("%s: refused: %s: %.*s\n", s.file.name, outcome_of(&s), (int)s.result.detail.len,
                (const char *)s.result.detail.ptr);
-    int code = end_code(&s);
+    code = end_code(&s);
     arena_close(&s.arena);
     return code;
 }

@@ -26,8 +26,9 @@ static bool option_number(const char *text, uint64_t max, uint64_t *out)
 
 static bool wrong(struct client *c, const char *what, const char *word, const char *usage)
 {
-    c->code = cmd_complain(EXIT_USAGE, what, word, NULL, NULL);
-    fputs(usage, stderr);
+    c->code = cmd_complain(EXIT_USAGE, what, word, NULL, cmd_json() ? usage : NULL);
+    if (!cmd_json())
+        fputs(usage, stderr);
     return false;
 }
 
@@ -51,15 +52,16 @@ bool client_open(struct client *c, const char *usage, const struct client_option
 {
     const char *timeout = "60";
     const char *rpc = getenv("PLATFORM_RPC");
-    *c = (struct client){.rpc = rpc != NULL && *rpc != 0 ? rpc : "http://127.0.0.1:7810"};
+    *c = (struct client){.rpc = rpc != NULL && *rpc != 0 ? rpc : "http://127.0.0.1:7810",
+                         .json = cmd_json()};
     const struct client_option common[] = {
         {"--rpc", &c->rpc, NULL}, {"--timeout-s", &timeout, NULL}, {"--json", NULL, &c->json}};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
-            fputs(usage, stdout);
-            printf("\nalso: --rpc URL of a node (PLATFORM_RPC; default http://127.0.0.1:7810), "
-                   "--timeout-s N, --json\n");
-            c->code = EXIT_DONE;
+            c->code = cmd_help(usage);
+            if (!cmd_json())
+                printf("\nalso: --rpc URL of a node (PLATFORM_RPC; default "
+                       "http://127.0.0.1:7810), --timeout-s N, --json\n");
             return false;
         }
         const struct client_option *o =

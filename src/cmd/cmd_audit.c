@@ -91,8 +91,7 @@ static int bundle(struct client *c, const char *submission, const char *score, c
     struct hash id;
     struct span bytes;
     if (out == NULL || (submission == NULL) == (score == NULL)) {
-        fputs(usage, stderr);
-        return EXIT_USAGE;
+        return cmd_usage(usage);
     }
     if (submission != NULL && !client_hash(submission, &id))
         return cmd_complain(EXIT_USAGE, "not the id of a submission", submission,
@@ -331,8 +330,7 @@ static int verify(struct client *c, const char *genesis_path, bool no_run, const
     struct audit_report r;
     struct span bytes = {0};
     if (genesis_path == NULL || c->word_count != 2) {
-        fputs(usage, stderr);
-        return EXIT_USAGE;
+        return cmd_usage(usage);
     }
     if (k.worker == NULL && pool_program(beside, sizeof beside))
         k.worker = beside;
@@ -367,6 +365,5 @@ int cmd_audit(int argc, char **argv)
         return bundle(&c, submission, score, out);
     if (strcmp(c.words[0], "verify") == 0)
         return verify(&c, genesis, no_run, worker);
-    fputs(usage, stderr);
-    return EXIT_USAGE;
+    return cmd_usage(usage);
 }

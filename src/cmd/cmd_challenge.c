@@ -61,8 +61,9 @@ static int challenge_register(struct client *c, const char *hotkey, const char *
     if (challenge_file_read(c->words[1], &arena, file)) {
         if (module_path == NULL && challenge_file_module_path(file, path, sizeof path))
             module_path = path;
-        if (!file_in_arena(module_path, SANDBOX_MODULE_MAX, &arena, &module)) {
-            code = cmd_complain(EXIT_USAGE, "there is no module", module_path, NULL,
+        enum err e = file_in_arena(module_path, SANDBOX_MODULE_MAX, &arena, &module);
+        if (e != ERR_OK) {
+            code = cmd_complain(EXIT_USAGE, "the module cannot be read", module_path, err_text(e),
                                 "`platform challenge build DIR` makes it");
         } else {
             challenge_file_register(file, module, (uint16_t)share, &body.challenge_register);
@@ -191,13 +192,13 @@ int cmd_challenge_any(int argc, char **argv)
                                             {"--height", &height, NULL},
                                             {"--wait", NULL, &wait}};
     struct client c;
-    if (argc < 2 || !is_ours(argv[1])) {
-        bool help = argc >= 2 && strcmp(argv[1], "--help") == 0;
-        int code = cmd_challenge(argc, argv);
-        if (help || argc < 2)
-            fputs(usage, stderr);
-        return help ? EXIT_DONE : code;
+    if (argc < 2 || strcmp(argv[1], "--help") == 0) {
+        char all[sizeof usage + 1024];
+        snprintf(all, sizeof all, "%s%s", challenge_usage, usage);
+        return argc < 2 ? cmd_usage(all) : cmd_help(all);
     }
+    if (!is_ours(argv[1]))
+        return cmd_challenge(argc, argv);
     if (!client_open(&c, usage, options, COUNT_OF(options), 1, 2, argc, argv))
         return c.code;
     if (!number_of(share, REGISTRY_SHARE_ONE, &share_number) || share_number == 0)
@@ -207,8 +208,7 @@ int cmd_challenge_any(int argc, char **argv)
     if (strcmp(c.words[0], "list") == 0)
         return challenge_list(&c);
     if (c.word_count < 2) {
-        fputs(usage, stderr);
-        return EXIT_USAGE;
+        return cmd_usage(usage);
     }
     if (strcmp(c.words[0], "show") == 0)
         return challenge_show(&c);

@@ -231,8 +231,7 @@ int cmd_score(int argc, char **argv)
     if (!client_open(&c, usage, NULL, 0, 2, 2, argc, argv))
         return c.code;
     if (strcmp(c.words[0], "explain") != 0) {
-        fputs(usage, stderr);
-        return EXIT_USAGE;
+        return cmd_usage(usage);
     }
     struct explaining x = {.c = &c};
     c.code = EXIT_FAILED;

@@ -152,7 +152,8 @@ int cmd_weights(int argc, char **argv)
         /* The words of an object that is only read again: the text as a number. */
         json_t *n = json_loads(epoch, JSON_DECODE_ANY, NULL);
         if (!json_is_integer(n) || json_integer_value(n) < 0)
-            return cmd_complain(EXIT_USAGE, "not an epoch", epoch, NULL, NULL);
+            return cmd_complain(EXIT_USAGE, "not an epoch", epoch, NULL,
+                                "a whole number, for example 3");
         json_object_set_new(params, "epoch", n);
     }
     json_t *o = client_call(&c, "weights_get", params);

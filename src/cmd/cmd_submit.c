@@ -270,8 +270,7 @@ int cmd_submission(int argc, char **argv)
         return submission_show(&c);
     if (strcmp(c.words[0], "list") == 0 && c.word_count == 1)
         return submission_list(&c);
-    fputs(usage, stderr);
-    return EXIT_USAGE;
+    return cmd_usage(usage);
 }
 
 /* --- blob */
@@ -367,6 +366,5 @@ int cmd_blob(int argc, char **argv)
                             "the blob itself would go to standard output", NULL);
     if (strcmp(c.words[0], "get") == 0)
         return blob_get(&c, out);
-    fputs(usage, stderr);
-    return EXIT_USAGE;
+    return cmd_usage(usage);
 }

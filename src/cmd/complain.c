@@ -1,10 +1,61 @@
-#include "cmd/platform.h"
+#include "cmd/complain.h"
 
-#include <stddef.h>
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool cmd_json(void)
+{
+    const char *value = getenv("PLATFORM_JSON");
+    return value != NULL && strcmp(value, "true") == 0;
+}
+
+static void print(json_t *o)
+{
+    json_dumpf(o, stdout, JSON_COMPACT);
+    putchar('\n');
+    json_decref(o);
+}
+
+/* Words of a command line or of a file need not be UTF-8. */
+static void set_text(json_t *o, const char *key, const char *text)
+{
+    if (text == NULL)
+        return;
+    json_t *value = json_string(text);
+    json_object_set_new(o, key, value != NULL ? value : json_string("(not UTF-8)"));
+}
+
+static void set_lines(json_t *o, const char *lines)
+{
+    json_t *list = json_array();
+    while (*lines != '\0') {
+        size_t len = strcspn(lines, "\n");
+        json_t *line = json_stringn(lines, len);
+        json_array_append_new(list, line != NULL ? line : json_string("(not UTF-8)"));
+        lines += len + (lines[len] != '\0');
+    }
+    json_object_set_new(o, "details", list);
+}
+
+static int complain_json(int code, const char *const parts[4], const char *lines)
+{
+    static const char *const keys[] = {"what", "where", "why", "fix"};
+    json_t *error = json_object();
+    for (int i = 0; i < 4; i++)
+        set_text(error, keys[i], parts[i]);
+    if (lines != NULL)
+        set_lines(error, lines);
+    json_object_set_new(error, "exit", json_integer(code));
+    print(json_pack("{s:o}", "error", error));
+    return code;
+}
 
 int cmd_complain(int code, const char *what, const char *where, const char *why, const char *fix)
 {
+    if (cmd_json())
+        return complain_json(code, (const char *[]){what, where, why, fix}, NULL);
     fprintf(stderr, "error: %s\n", what);
     if (where != NULL)
         fprintf(stderr, "  where: %s\n", where);
@@ -13,4 +64,31 @@ int cmd_complain(int code, const char *what, const char *where, const char *why,
     if (fix != NULL)
         fprintf(stderr, "  fix:   %s\n", fix);
     return code;
+}
+
+int cmd_complain_lines(int code, const char *what, const char *where, const char *lines,
+                       const char *fix)
+{
+    if (cmd_json())
+        return complain_json(code, (const char *[]){what, where, NULL, fix}, lines);
+    fputs(lines, stderr);
+    return cmd_complain(code, what, where, NULL, fix);
+}
+
+int cmd_usage(const char *usage)
+{
+    if (cmd_json())
+        return complain_json(
+            EXIT_USAGE, (const char *[]){"the command line is wrong", NULL, NULL, usage}, NULL);
+    fputs(usage, stderr);
+    return EXIT_USAGE;
+}
+
+int cmd_help(const char *usage)
+{
+    if (cmd_json())
+        print(json_pack("{s:s}", "usage", usage));
+    else
+        fputs(usage, stdout);
+    return EXIT_DONE;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "cmd/complain.h"
 #include "cmd/devchain_server.h"
 #include "codec/hex.h"
 
@@ -20,6 +21,7 @@ struct program {
     struct arena arena;
     struct devchain chain;
     struct devserver *server;
+    FILE *mistakes;
     int status;
 };
 
@@ -41,7 +43,8 @@ static const char usage[] =
     "  --stake-threshold RAO least stake that may set weights, 0\n"
     "  --rate-limit N        blocks between two weight settings, 0\n"
     "  --version-key N       least version key of weights, 0\n"
-    "  --commit-reveal       weights must be committed, then revealed\n";
+    "  --commit-reveal       weights must be committed, then revealed\n"
+    "  --json                says that it serves, or why it does not, in JSON\n";
 
 enum option_id {
     OPT_DIR = 256,
@@ -58,6 +61,7 @@ enum option_id {
     OPT_RATE_LIMIT,
     OPT_VERSION_KEY,
     OPT_COMMIT_REVEAL,
+    OPT_JSON,
     OPT_HELP,
 };
 
@@ -76,18 +80,19 @@ static const struct option options[] = {
     {"rate-limit", required_argument, NULL, OPT_RATE_LIMIT},
     {"version-key", required_argument, NULL, OPT_VERSION_KEY},
     {"commit-reveal", no_argument, NULL, OPT_COMMIT_REVEAL},
+    {"json", no_argument, NULL, OPT_JSON},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
 };
 
 /* A whole number in its range; says what is wrong otherwise. */
-static bool take_number(const char *name, uint64_t least, uint64_t most, uint64_t *out)
+static bool take_number(struct program *p, const char *name, uint64_t least, uint64_t most, uint64_t *out)
 {
     char *end;
     errno = 0;
     unsigned long long x = strtoull(optarg, &end, 10);
     if (errno != 0 || *optarg < '0' || *optarg > '9' || *end != '\0' || x < least || x > most) {
-        fprintf(stderr, "devchain: --%s %s: a number from %llu to %llu is expected\n", name, optarg,
+        fprintf(p->mistakes, "--%s %s: a number from %llu to %llu is expected\n", name, optarg,
                 (unsigned long long)least, (unsigned long long)most);
         return false;
     }
@@ -111,43 +116,44 @@ static bool take_option(struct program *p, int id, const char *name)
         c->commit_reveal = true;
         break;
     case OPT_PORT:
-        good = take_number(name, 0, 65535, &p->port);
+        good = take_number(p, name, 0, 65535, &p->port);
         break;
     case OPT_BLOCK_MS:
-        good = take_number(name, 0, 600000, &p->block_ms);
+        good = take_number(p, name, 0, 600000, &p->block_ms);
         break;
     case OPT_LAG:
-        good = take_number(name, 0, 1000, &x);
+        good = take_number(p, name, 0, 1000, &x);
         c->finality_lag = (uint32_t)x;
         break;
     case OPT_NETUID:
-        good = take_number(name, 1, 4095, &x);
+        good = take_number(p, name, 1, 4095, &x);
         c->netuid = (uint16_t)x;
         break;
     case OPT_TEMPO:
-        good = take_number(name, 1, 65534, &x);
+        good = take_number(p, name, 1, 65534, &x);
         c->tempo = (uint16_t)x;
         break;
     case OPT_VALIDATORS:
-        good = take_number(name, 1, 64, &x);
+        good = take_number(p, name, 1, 64, &x);
         c->validators = (uint32_t)x;
         break;
     case OPT_MINERS:
-        good = take_number(name, 0, 192, &x);
+        good = take_number(p, name, 0, 192, &x);
         c->miners = (uint32_t)x;
         break;
     case OPT_STAKE:
-        good = take_number(name, 0, 21000000, &c->stake_tao);
+        good = take_number(p, name, 0, 21000000, &c->stake_tao);
         break;
     case OPT_THRESHOLD:
-        good = take_number(name, 0, UINT64_MAX, &c->stake_threshold);
+        good = take_number(p, name, 0, UINT64_MAX, &c->stake_threshold);
         break;
     case OPT_RATE_LIMIT:
-        good = take_number(name, 0, UINT64_MAX, &c->rate_limit);
+        good = take_number(p, name, 0, UINT64_MAX, &c->rate_limit);
         break;
     case OPT_VERSION_KEY:
-        good = take_number(name, 0, UINT64_MAX, &c->version_key);
+        good = take_number(p, name, 0, UINT64_MAX, &c->version_key);
         break;
+    case OPT_JSON:
     case OPT_HELP:
         break;
     }
@@ -155,23 +161,42 @@ static bool take_option(struct program *p, int id, const char *name)
 }
 
 /* Every bad value is reported, not only the first. */
-static bool parse(struct program *p, int argc, char **argv)
+static bool parse_all(struct program *p, int argc, char **argv)
 {
     bool good = true;
     int id, index = 0;
     optind = 1;
+    opterr = 0;
     while ((id = getopt_long(argc, argv, "", options, &index)) != -1) {
         if (id == OPT_HELP) {
-            fputs(usage, stdout);
-            p->status = 0;
+            p->status = EXIT_DONE;
             return false;
         }
+        if (id == '?')
+            fprintf(p->mistakes, "%s: no such option, or it needs a value\n", argv[optind - 1]);
         good = take_option(p, id, id == '?' ? "" : options[index].name) && good;
     }
-    if (optind != argc || p->config.dir == NULL) {
-        fputs(usage, stderr);
-        good = false;
-    }
+    if (optind != argc)
+        fprintf(p->mistakes, "%s: what is this?\n", argv[optind]);
+    if (p->config.dir == NULL)
+        fputs("--dir is missing\n", p->mistakes);
+    return good && optind == argc && p->config.dir != NULL;
+}
+
+static bool parse(struct program *p, int argc, char **argv)
+{
+    char *text = NULL;
+    size_t size = 0;
+    p->mistakes = open_memstream(&text, &size);
+    assert(p->mistakes != NULL);
+    bool good = parse_all(p, argc, argv);
+    fclose(p->mistakes);
+    if (!good && p->status == EXIT_DONE)
+        cmd_help(usage);
+    else if (!good)
+        p->status = cmd_complain_lines(EXIT_USAGE, "the development chain was not started", NULL,
+                                       text, "`platform devchain --help` lists every option");
+    free(text);
     return good;
 }
 
@@ -205,7 +230,9 @@ static int run_loop(struct program *p)
         uv_timer_start(&p->blocks, on_time, p->block_ms, p->block_ms);
     char genesis[2 * HASH_SIZE + 1];
     hex_encode(hash_span(&p->chain.genesis), genesis, sizeof genesis);
-    printf("devchain ready url=ws://127.0.0.1:%u genesis=0x%s netuid=%u block=%llu\n",
+    printf(cmd_json() ? "{\"url\":\"ws://127.0.0.1:%u\",\"genesis\":\"0x%s\",\"netuid\":%u,"
+                        "\"block\":%llu}\n"
+                      : "devchain ready url=ws://127.0.0.1:%u genesis=0x%s netuid=%u block=%llu\n",
            devserver_port(p->server), genesis, p->chain.config.netuid,
            (unsigned long long)p->chain.head);
     fflush(stdout);
@@ -222,22 +249,27 @@ static int run_loop(struct program *p)
 
 static int run(struct program *p)
 {
-    if (mkdir(p->config.dir, 0700) != 0 && errno != EEXIST) {
-        fprintf(stderr, "devchain: %s: the directory cannot be made\n", p->config.dir);
-        return 1;
-    }
+    char where[64];
+    const char *dir = p->config.dir;
+    if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+        return cmd_complain(EXIT_FAILED, "the folder cannot be made", dir, strerror(errno),
+                            "name one in a folder that is there, with --dir");
     enum err e = devchain_open(&p->chain, &p->config);
-    if (e != ERR_OK) {
-        fprintf(stderr, "devchain: %s: %s%s\n", p->config.dir, err_text(e),
-                e == ERR_FOREIGN ? "; it was made with other genesis options" : "");
-        return 1;
-    }
+    if (e == ERR_FOREIGN)
+        return cmd_complain(EXIT_FAILED, "the folder holds another chain", dir,
+                            "it was made with other genesis options",
+                            "give the same options, or use a new folder");
+    if (e != ERR_OK)
+        return cmd_complain(EXIT_FAILED, "the chain cannot be opened", dir, err_text(e),
+                            "is another devchain running on this folder?");
     e = arena_open(&p->arena, ARENA_SIZE);
     if (e == ERR_OK)
         e = devserver_open(&p->server, &p->arena, &p->loop, &p->chain, (uint16_t)p->port);
-    if (e != ERR_OK)
-        fprintf(stderr, "devchain: 127.0.0.1:%llu: %s\n", (unsigned long long)p->port, err_text(e));
-    int status = e == ERR_OK ? run_loop(p) : 1;
+    snprintf(where, sizeof where, "127.0.0.1:%llu", (unsigned long long)p->port);
+    int status = e == ERR_OK ? run_loop(p)
+                             : cmd_complain(EXIT_FAILED, "nothing can be served there", where,
+                                            err_text(e), "the port may be taken: choose another "
+                                                         "with --port, or a free one with 0");
     arena_close(&p->arena);
     devchain_close(&p->chain);
     return status;

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "cmd/platform.h"
-#include "cmd/settings.h"
+#include "cmd/cmd_settings.h"
 #include "os/files.h"
 
 enum { PATH_SIZE = DEVNET_PATH_MAX + 64, CHAIN_READY_MS = 20000, POLL_MS = 100 };
@@ -179,7 +179,7 @@ static void print_addresses(const struct devnet *d)
     printf("folder     %s\n", d->dir);
 }
 
-static int down(struct command *c);
+static bool end_all(struct devnet *d);
 
 static bool start_all(struct devnet *d, bool is_new)
 {
@@ -204,22 +204,35 @@ static int up(struct command *c)
         print_addresses(d);
         return EXIT_DONE;
     }
-    down(c);
+    end_all(d);
     return EXIT_FAILED;
 }
 
 /* --- down, status, logs */
 
-static int down(struct command *c)
+/* The one document of a command that otherwise says nothing. */
+static int done(const struct devnet *d, const char *what, const char *target)
+{
+    if (d->json)
+        print_json(json_pack("{s:s, s:s, s:s?}", "dir", d->dir, "done", what, "target", target));
+    return EXIT_DONE;
+}
+
+static bool end_all(struct devnet *d)
 {
     bool gone = true;
-    struct devnet *d = &c->net;
     for (uint32_t i = 0; i < d->nodes; i++)
         gone = devnet_stop(d, (int)i, false) && gone;
-    gone = devnet_stop(d, DEVNET_CHAIN, false) && gone;
-    if (!gone)
-        return cmd_complain(EXIT_FAILED, "a process did not end", d->dir, NULL, NULL);
-    return EXIT_DONE;
+    return devnet_stop(d, DEVNET_CHAIN, false) && gone;
+}
+
+static int down(struct command *c)
+{
+    struct devnet *d = &c->net;
+    if (!end_all(d))
+        return cmd_complain(EXIT_FAILED, "a process did not end", d->dir, "it did not answer a signal",
+                            "`platform devnet status` shows which; end it by its number");
+    return done(d, "down", NULL);
 }
 
 static json_t *status_of(const struct devnet_status *s, int pid)
@@ -274,8 +287,53 @@ static int status(struct command *c)
     return all && chain_pid != 0 ? EXIT_DONE : EXIT_NOT_READY;
 }
 
+/* The last lines of one log; files of processes that never ran are empty. */
+static json_t *last_lines(const char *path)
+{
+    enum { TAIL_BYTES = 8192, TAIL_LINES = 20 };
+    char text[TAIL_BYTES + 1];
+    json_t *list = json_array();
+    FILE *f = fopen(path, "rb");
+    if (f == NULL)
+        return list;
+    if (fseek(f, -TAIL_BYTES, SEEK_END) != 0)
+        rewind(f);
+    text[fread(text, 1, TAIL_BYTES, f)] = '\0';
+    fclose(f);
+    for (char *save, *line = strtok_r(text, "\n", &save); line != NULL;
+         line = strtok_r(NULL, "\n", &save)) {
+        json_array_append_new(list, json_string(line));
+        if (json_array_size(list) > TAIL_LINES)
+            json_array_remove(list, 0);
+    }
+    return list;
+}
+
+static int logs_json(struct command *c)
+{
+    char path[PATH_SIZE], name[32];
+    json_t *list = json_array();
+    if (settings_bool(&c->settings, "follow")) {
+        json_decref(list);
+        return cmd_complain(EXIT_USAGE, "--json gives one document", "--follow", NULL,
+                            "leave one of them out");
+    }
+    for (int i = DEVNET_CHAIN; i < (int)c->net.nodes; i++) {
+        if (c->target != NULL && i != c->index)
+            continue;
+        snprintf(name, sizeof name, i == DEVNET_CHAIN ? "chain.log" : "node%d.log", i);
+        devnet_path(&c->net, name, path);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "name", name, "path", path,
+                                              "lines", last_lines(path)));
+    }
+    print_json(list);
+    return EXIT_DONE;
+}
+
 static int logs(struct command *c)
 {
+    if (c->net.json)
+        return logs_json(c);
     char paths[DEVNET_NODES_MAX + 1][PATH_SIZE];
     char *argv[DEVNET_NODES_MAX + 6] = {"tail", "-n", "20"};
     size_t count = 3;
@@ -297,14 +355,15 @@ static int logs(struct command *c)
 
 static int start_one(struct command *c)
 {
-    return devnet_start(&c->net, c->index, false) ? EXIT_DONE : EXIT_FAILED;
+    return devnet_start(&c->net, c->index, false) ? done(&c->net, "start", c->target) : EXIT_FAILED;
 }
 
 static int end_one(struct command *c, bool hard)
 {
     if (devnet_stop(&c->net, c->index, hard))
-        return EXIT_DONE;
-    return cmd_complain(EXIT_FAILED, "the process did not end", c->target, NULL, NULL);
+        return done(&c->net, hard ? "kill" : "stop", c->target);
+    return cmd_complain(EXIT_FAILED, "the process did not end", c->target,
+                        "it did not answer a signal", "`platform devnet status` shows its number");
 }
 
 static int stop_one(struct command *c)
@@ -396,20 +455,18 @@ int cmd_devnet(int argc, char **argv)
             v = &verbs[i];
     if (v == NULL) {
         bool asked = argc >= 2 && strcmp(argv[1], "--help") == 0;
-        fputs(usage, asked ? stdout : stderr);
-        return asked ? EXIT_DONE : EXIT_USAGE;
+        return asked ? cmd_help(usage) : cmd_usage(usage);
     }
     struct command c = {0};
-    int used = 1;
-    bool help;
+    int used = 1, code;
     if (v->target != TARGET_NONE && argc >= 3 && strncmp(argv[2], "--", 2) != 0)
         c.target = argv[++used];
     if (v->target == TARGET_NEEDED && c.target == NULL)
         return cmd_complain(EXIT_USAGE, "which node?", v->name, NULL,
                             "name its number (from 0 on), or chain");
-    if (!settings_read(&c.settings, table, COUNT_OF(table), argc - used, argv + used, &help))
-        return help ? EXIT_DONE : EXIT_USAGE;
-    int code = run(&c, v);
+    if (!cmd_settings(&c.settings, table, COUNT_OF(table), argc - used, argv + used, &code))
+        return code;
+    code = run(&c, v);
     settings_free(&c.settings);
     return code;
 }

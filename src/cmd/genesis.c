@@ -1,11 +1,12 @@
 /* platform genesis: what a network begins with, read from the chain at its
  * newest finalized block, as a file that every node of the network is given. */
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "chain/chain.h"
 #include "cmd/platform.h"
-#include "cmd/settings.h"
+#include "cmd/cmd_settings.h"
 #include "codec/hex.h"
 #include "epoch/epoch.h"
 #include "ledger/ledger.h"
@@ -18,6 +19,7 @@ static const struct setting table[] = {
     {"out", SETTING_TEXT, NULL, 0, 0, NULL, "file to write"},
     {"stake_min_tao", SETTING_NUMBER, "1000", 0, 21000000, NULL, "least stake of a validator"},
     {"wait_s", SETTING_NUMBER, "60", 1, 3600, NULL, "how long to wait for the chain"},
+    {"json", SETTING_BOOL, "false", 0, 0, NULL, "answer in JSON"},
 };
 
 struct reading {
@@ -59,6 +61,22 @@ static enum err derive(struct reading *r, const struct chain_metagraph *m, struc
     return e;
 }
 
+static void print_genesis(const struct genesis *g, const char *network, uint64_t block,
+                          const char *path)
+{
+    if (!cmd_json()) {
+        printf("network %s\nvalidators %u\nregistered %u\nblock %llu\nfile %s\n", network,
+               g->valset.members_count, g->neurons_count, (unsigned long long)block, path);
+        return;
+    }
+    json_t *o = json_pack("{s:s, s:i, s:i, s:I, s:s}", "network", network, "validators",
+                          (int)g->valset.members_count, "registered", (int)g->neurons_count,
+                          "block", (json_int_t)block, "file", path);
+    json_dumpf(o, stdout, JSON_COMPACT);
+    json_decref(o);
+    putchar('\n');
+}
+
 static void write_file(struct reading *r, const struct chain_metagraph *m)
 {
     const char *path = settings_text(&r->settings, "out");
@@ -81,8 +99,7 @@ static void write_file(struct reading *r, const struct chain_metagraph *m)
     char hex[2 * HASH_SIZE + 1];
     struct hash network = ledger_network_id(&g);
     hex_encode(hash_span(&network), hex, sizeof hex);
-    printf("network %s\nvalidators %u\nregistered %u\nblock %llu\nfile %s\n", hex,
-           g.valset.members_count, g.neurons_count, (unsigned long long)m->block, path);
+    print_genesis(&g, hex, m->block, path);
     finish(r, EXIT_DONE);
 }
 
@@ -202,9 +219,8 @@ static void close_all(struct reading *r)
 int cmd_genesis(int argc, char **argv)
 {
     struct reading r = {0};
-    bool help;
-    if (!settings_read(&r.settings, table, COUNT_OF(table), argc, argv, &help))
-        return help ? EXIT_DONE : EXIT_USAGE;
+    if (!cmd_settings(&r.settings, table, COUNT_OF(table), argc, argv, &r.code))
+        return r.code;
     r.code = -1;
     r.deadline_ms = os_now_ms() + 1000 * settings_number(&r.settings, "wait_s");
     enum err e = open_all(&r);

@@ -1,6 +1,7 @@
 /* platform key: make a hotkey file, or show the address of one.  A secret is
  * read from a file or from standard input, never from the command line. */
 #include <errno.h>
+#include <jansson.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "cmd/platform.h"
+#include "codec/hex.h"
 #include "crypto/secret.h"
 #include "crypto/ss58.h"
 #include "os/files.h"
@@ -67,20 +69,39 @@ static int show(const char *path)
                             e == ERR_DENIED ? "set PLATFORM_KEY_PASSWORD" : NULL);
     char text[SS58_TEXT_MAX];
     ss58_from_hotkey(sr25519_public(key), text);
-    printf("%s\n", text);
+    if (cmd_json()) {
+        char hex[2 * HOTKEY_SIZE + 1];
+        hex_encode(hotkey_span(sr25519_public(key)), hex, sizeof hex);
+        json_t *o = json_pack("{s:s, s:s, s:s}", "file", path, "address", text, "public_key", hex);
+        json_dumpf(o, stdout, JSON_COMPACT);
+        json_decref(o);
+        putchar('\n');
+    } else {
+        printf("%s\n", text);
+    }
     sr25519_close(key);
     return EXIT_DONE;
 }
 
 int cmd_key(int argc, char **argv)
 {
-    if (argc == 3 && strcmp(argv[1], "new") == 0) {
-        int code = make(argv[2]);
-        return code == EXIT_DONE ? show(argv[2]) : code;
+    const char *words[2] = {NULL, NULL};
+    size_t count = 0;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0)
+            return cmd_help(usage);
+        if (strcmp(argv[i], "--json") == 0)
+            continue;
+        if (count == COUNT_OF(words) || (argv[i][0] == '-' && argv[i][1] != '\0'))
+            return cmd_complain(EXIT_USAGE, "what is this?", argv[i], NULL,
+                                "platform key new|show FILE; a secret never stands here");
+        words[count++] = argv[i];
     }
-    if (argc == 3 && strcmp(argv[1], "show") == 0)
-        return show(argv[2]);
-    bool help = argc >= 2 && strcmp(argv[1], "--help") == 0;
-    fputs(usage, help ? stdout : stderr);
-    return help ? EXIT_DONE : EXIT_USAGE;
+    if (count == 2 && strcmp(words[0], "new") == 0) {
+        int code = make(words[1]);
+        return code == EXIT_DONE ? show(words[1]) : code;
+    }
+    if (count == 2 && strcmp(words[0], "show") == 0)
+        return show(words[1]);
+    return cmd_usage(usage);
 }

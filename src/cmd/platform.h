@@ -7,16 +7,7 @@
 #ifndef CMD_PLATFORM_H
 #define CMD_PLATFORM_H
 
-enum platform_exit {
-    EXIT_DONE = 0,
-    EXIT_FAILED = 1,
-    EXIT_USAGE = 2,
-    EXIT_CHECK = 3,
-    EXIT_NOT_READY = 4,
-    EXIT_REFUSED = 5,
-    EXIT_UNPROVEN = 6,
-    EXIT_UNREACHABLE = 7,
-};
+#include "cmd/complain.h"
 
 int cmd_key(int argc, char **argv);       /* make and show hotkeys */
 int cmd_genesis(int argc, char **argv);   /* a genesis file from a chain */
@@ -34,9 +25,5 @@ int cmd_leaderboard(int argc, char **argv);
 int cmd_weights(int argc, char **argv);
 int cmd_score(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
-
-/* cmd_complain: what went wrong, where, why, what to do; any but what may be
- * NULL.  Returns code, so that a command can end with it. */
-int cmd_complain(int code, const char *what, const char *where, const char *why, const char *fix);
 
 #endif

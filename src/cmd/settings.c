@@ -7,6 +7,7 @@
 
 struct reading {
     struct settings *s;
+    FILE *to; /* what is wrong, a line each */
     const char *file;
     uint32_t errors;
 };
@@ -52,7 +53,7 @@ static void unknown(struct reading *r, const char *where, const char *name)
             nearest = i;
         }
     }
-    fprintf(stderr, "error: %s: there is no setting '%s'; the nearest is '%s' (--help lists all)\n",
+    fprintf(r->to, "error: %s: there is no setting '%s'; the nearest is '%s' (--help lists all)\n",
             where, name, r->s->table[nearest].name);
     r->errors++;
 }
@@ -82,7 +83,7 @@ static bool parse_number(const char *text, uint64_t *out)
 static void wrong(struct reading *r, const struct setting *t, const char *where, const char *value,
                   const char *expected)
 {
-    fprintf(stderr, "error: %s: %s = '%s' is not right: expected %s\n", where, t->name, value,
+    fprintf(r->to, "error: %s: %s = '%s' is not right: expected %s\n", where, t->name, value,
             expected);
     r->errors++;
 }
@@ -154,7 +155,7 @@ static void read_flags(struct reading *r, int argc, char **argv, const char **co
             return;
         }
         if (strncmp(arg, "--", 2) != 0) {
-            fprintf(stderr, "error: '%s' is not a flag; flags are --name value\n", arg);
+            fprintf(r->to, "error: '%s' is not a flag; flags are --name value\n", arg);
             r->errors++;
             continue;
         }
@@ -176,7 +177,7 @@ static void read_flags(struct reading *r, int argc, char **argv, const char **co
         else if (i + 1 < argc)
             value = argv[++i];
         if (value == NULL) {
-            fprintf(stderr, "error: %s: a value is missing behind it\n", arg);
+            fprintf(r->to, "error: %s: a value is missing behind it\n", arg);
             r->errors++;
         } else if (strcmp(name, "config") == 0) {
             *config = value;
@@ -217,37 +218,37 @@ static void read_file(struct reading *r, const char *path)
     r->file = path;
     int line = ini_parse(path, on_ini, r);
     if (line < 0)
-        fprintf(stderr, "error: cannot read the configuration file %s: check --config\n", path);
+        fprintf(r->to, "error: cannot read the configuration file %s: check --config\n", path);
     else if (line > 0)
-        fprintf(stderr, "error: %s:%d: not of the form 'name = value'\n", path, line);
+        fprintf(r->to, "error: %s:%d: not of the form 'name = value'\n", path, line);
     r->errors += line != 0;
 }
 
-static void print_help(const struct settings *s, const char *program)
+static void print_help(FILE *to, const struct settings *s, const char *program)
 {
-    printf("usage: %s [--config FILE] [--name value ...]\n\n"
+    fprintf(to, "usage: %s [--config FILE] [--name value ...]\n\n"
            "A flag --name can also be given as PLATFORM_NAME in the environment or as\n"
            "'name = value' in the file; flags win over the environment, that over the file.\n\n",
            program);
     for (uint32_t i = 0; i < s->count; i++) {
         const struct setting *t = &s->table[i];
-        printf("  %-26s %s%s%s%s\n", t->name, t->help, t->fallback == NULL ? " (required)" : "",
+        fprintf(to, "  %-26s %s%s%s%s\n", t->name, t->help, t->fallback == NULL ? " (required)" : "",
                t->fallback != NULL && *t->fallback != '\0' ? "; default " : "",
                t->fallback != NULL ? t->fallback : "");
     }
 }
 
-bool settings_read(struct settings *s, const struct setting *table, uint32_t count, int argc,
-                   char **argv, bool *help)
+bool settings_read_to(FILE *to, struct settings *s, const struct setting *table, uint32_t count,
+                      int argc, char **argv, bool *help)
 {
     assert(count <= SETTINGS_MAX);
     *s = (struct settings){.table = table, .count = count};
-    struct reading r = {.s = s};
+    struct reading r = {.s = s, .to = to};
     const char *config = getenv("PLATFORM_CONFIG");
     *help = false;
     read_flags(&r, argc, argv, &config, help);
     if (*help) {
-        print_help(s, argv[0]);
+        print_help(to, s, argv[0]);
         return false;
     }
     read_environment(&r);
@@ -257,16 +258,31 @@ bool settings_read(struct settings *s, const struct setting *table, uint32_t cou
         if (s->values[i] != NULL)
             continue;
         if (table[i].fallback == NULL) {
-            fprintf(stderr, "error: %s is required: %s\n", table[i].name, table[i].help);
+            fprintf(to, "error: %s is required: %s\n", table[i].name, table[i].help);
             r.errors++;
         } else {
             give(&r, i, "default", "default", table[i].fallback);
         }
     }
-    if (r.errors > 0)
-        fprintf(stderr, "%u setting%s wrong; nothing was started\n", r.errors,
-                r.errors == 1 ? " is" : "s are");
+    s->wrong = r.errors;
     return r.errors == 0;
+}
+
+bool settings_read(struct settings *s, const struct setting *table, uint32_t count, int argc,
+                   char **argv, bool *help)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *to = open_memstream(&text, &size);
+    assert(to != NULL);
+    bool ok = settings_read_to(to, s, table, count, argc, argv, help);
+    fclose(to);
+    fputs(text, *help ? stdout : stderr);
+    free(text);
+    if (s->wrong > 0)
+        fprintf(stderr, "%u setting%s wrong; nothing was started\n", s->wrong,
+                s->wrong == 1 ? " is" : "s are");
+    return ok;
 }
 
 void settings_free(struct settings *s)

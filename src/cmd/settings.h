@@ -9,6 +9,8 @@
 #ifndef CMD_SETTINGS_H
 #define CMD_SETTINGS_H
 
+#include <stdio.h>
+
 #include "base/base.h"
 
 enum setting_kind { SETTING_TEXT, SETTING_NUMBER, SETTING_BOOL, SETTING_LIST, SETTING_CHOICE };
@@ -32,12 +34,16 @@ struct settings {
     uint32_t count;
     char *values[SETTINGS_MAX];    /* malloc'd; NULL: not given, no fallback */
     const char *where[SETTINGS_MAX]; /* "flag", "environment", "file", "default" */
+    uint32_t wrong;                /* how many mistakes there were */
 };
 
 /* argv[0] is the program.  False: errors were printed to standard error, or
  * help to standard output (*help). */
 bool settings_read(struct settings *s, const struct setting *table, uint32_t count, int argc,
                    char **argv, bool *help);
+/* The same; what is wrong, a line each, or the help, goes to a stream. */
+bool settings_read_to(FILE *to, struct settings *s, const struct setting *table, uint32_t count,
+                      int argc, char **argv, bool *help);
 void settings_free(struct settings *s);
 
 const char *settings_text(const struct settings *s, const char *name);
