@@ -141,6 +141,7 @@ static void go_down(struct chain *c, enum chain_why why, uint64_t now_ms)
     c->dial_at_ms = time_add(now_ms, redial_delay(c));
     request_clear(c);
     metagraph_end(c, false);
+    c->reading.has_graph = false;
     submit_on_down(c);
     client_out(c, CHAIN_OUT_DOWN)->why = why;
     trace_word(trace_add(&c->trace, TRACE_WARN, "chain.lost"), "why", chain_why_name(why));
@@ -377,6 +378,7 @@ static void on_result(struct chain *c, const struct request *r, const json_t *re
     case REQ_READ_EPOCH:
     case REQ_READ_NEXT:
     case REQ_READ_OWN:
+    case REQ_READ_WEIGHTS:
         metagraph_on_reply(c, r, result, now_ms);
         return;
     case REQ_PREPARE:

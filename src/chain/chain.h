@@ -159,6 +159,7 @@ enum chain_out_kind {
     CHAIN_OUT_DOWN,      /* why; a dial follows by itself */
     CHAIN_OUT_HEAD,      /* block, block_hash: finalized */
     CHAIN_OUT_METAGRAPH, /* token; metagraph, or NULL: not readable, ask again later */
+    CHAIN_OUT_WEIGHTS,   /* token; row, as stored; empty: this uid has set none */
     CHAIN_OUT_SIGN,      /* token, call, extra, implicit; message is what gets signed */
     CHAIN_OUT_RESULT,    /* token, outcome, name, block, block_hash, extrinsic_hash */
 };
@@ -175,6 +176,7 @@ struct chain_out {
     struct hash block_hash;
     uint64_t token;
     const struct chain_metagraph *metagraph;
+    struct span row;
     struct span call, extra, implicit, message;
     enum chain_outcome outcome;
     char name[CHAIN_NAME_MAX]; /* of an error, else "" */
@@ -203,6 +205,19 @@ enum err chain_read_metagraph(struct chain *c, uint64_t token, uint64_t now_ms);
 /* chain_read_metagraph_at: the same at a given block, which must be finalized: all
  * validators read the next set at one block.  ERR_NOT_FOUND: not final yet. */
 enum err chain_read_metagraph_at(struct chain *c, uint64_t token, uint64_t block, uint64_t now_ms);
+
+/* chain_read_weights: what uid has set, at the block of the metagraph read last;
+ * answered by one CHAIN_OUT_WEIGHTS or, when it cannot be read, by a
+ * CHAIN_OUT_METAGRAPH without one.  ERR_CLOSED; ERR_FULL; ERR_NOT_FOUND: no
+ * metagraph was read over this connection. */
+enum err chain_read_weights(struct chain *c, uint64_t token, uint16_t uid, uint64_t now_ms);
+
+/* chain_weights_take: a stored row as pairs (uid, value), at most max of them.
+ * False: it is none. */
+struct chain_weight {
+    uint16_t uid, value;
+};
+bool chain_weights_take(struct span row, struct chain_weight *out, uint32_t max, uint32_t *count);
 
 /* chain_submit: answered by CHAIN_OUT_SIGN for each try and one CHAIN_OUT_RESULT.
  * It waits while there is no connection.  ERR_FULL: CHAIN_SUBMITS_MAX are under

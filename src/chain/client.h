@@ -42,6 +42,7 @@ enum request_kind {
     REQ_READ_EPOCH,
     REQ_READ_NEXT,
     REQ_READ_OWN,
+    REQ_READ_WEIGHTS,
     REQ_PREPARE, /* nonce and uid at the best block */
     REQ_SUBMIT,
     REQ_CHECK, /* nonce and rows at a finalized block */
@@ -61,14 +62,23 @@ struct request {
 
 enum phase { PHASE_WAITING, PHASE_DIALING, PHASE_GREETING, PHASE_READY };
 
-enum read_state { READ_IDLE, READ_HASH, READ_METAGRAPH, READ_EPOCH, READ_NEXT, READ_OWN };
+enum read_state {
+    READ_IDLE,
+    READ_HASH,
+    READ_METAGRAPH,
+    READ_EPOCH,
+    READ_NEXT,
+    READ_OWN,
+    READ_WEIGHTS
+};
 
 struct reading {
     enum read_state state;
+    bool has_graph; /* read over this connection */
     uint64_t token;
     struct chain_metagraph graph;
     struct chain_neuron *neurons; /* CHAIN_NEURONS_MAX */
-    uint16_t uid;                 /* READ_OWN: ours */
+    uint16_t uid;                 /* READ_OWN: ours; READ_WEIGHTS: whose */
     struct chain_commit commits[CHAIN_COMMITS_MAX];
     uint8_t row[OWN_ROW_MAX];
 };
@@ -197,5 +207,6 @@ void own_keys(struct chain *c, struct storage_key keys[OWN_KEYS]);
 /* own_begin: goes on with our own rows at r->at, or ends the reading. */
 void own_begin(struct chain *c, const struct request *r, uint64_t now_ms);
 void own_on_rows(struct chain *c, const json_t *result);
+void own_on_weights(struct chain *c, const json_t *result);
 
 #endif

@@ -168,6 +168,7 @@ void metagraph_end(struct chain *c, bool good)
     if (c->reading.state == READ_IDLE)
         return;
     c->reading.state = READ_IDLE;
+    c->reading.has_graph = good;
     struct chain_out *out = client_out(c, CHAIN_OUT_METAGRAPH);
     out->token = c->reading.token;
     out->metagraph = good ? &c->reading.graph : NULL;
@@ -291,6 +292,8 @@ void metagraph_on_reply(struct chain *c, const struct request *r, const json_t *
         on_epoch(c, r, result, now_ms);
     } else if (c->reading.state == READ_OWN) {
         own_on_rows(c, result);
+    } else if (c->reading.state == READ_WEIGHTS) {
+        own_on_weights(c, result);
     } else if (c->reading.state == READ_HASH) {
         if (value_hash(result, &hash))
             ask_graph(c, &hash, now_ms);

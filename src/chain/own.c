@@ -26,11 +26,13 @@ void own_keys(struct chain *c, struct storage_key keys[OWN_KEYS])
 {
     const struct metadata *m = &c->metadata;
     uint16_t index = c->config.netuid; /* of mechanism 0 */
-    enum err e = storage_key_u16_account(m, "SubtensorModule", "WeightCommits", index,
-                                         &c->config.hotkey, &keys[0]);
+    enum err e = ERR_OK;
+    if (c->reading.state == READ_OWN)
+        e = storage_key_u16_account(m, "SubtensorModule", "WeightCommits", index, &c->config.hotkey,
+                                    &keys[0]);
     if (e == ERR_OK)
         e = storage_key_u16_u16(m, "SubtensorModule", "Weights", index, c->reading.uid, &keys[1]);
-    assert(e == ERR_OK); /* own_begin has asked for both. */
+    assert(e == ERR_OK); /* own_begin, and is_usable, have asked for them. */
 }
 
 static bool find_uid(const struct chain *c, uint16_t *uid)
@@ -98,4 +100,51 @@ void own_on_rows(struct chain *c, const json_t *result)
         memcpy(c->reading.row, weights.ptr, weights.len);
     g->weights_row = span_of(c->reading.row, weights.len);
     metagraph_end(c, true);
+}
+
+/* ---- The weights of anybody ---- */
+
+enum err chain_read_weights(struct chain *c, uint64_t token, uint16_t uid, uint64_t now_ms)
+{
+    if (c->phase != PHASE_READY)
+        return ERR_CLOSED;
+    if (c->reading.state != READ_IDLE)
+        return ERR_FULL;
+    if (!c->reading.has_graph)
+        return ERR_NOT_FOUND;
+    c->reading.state = READ_WEIGHTS;
+    c->reading.token = token;
+    c->reading.uid = uid;
+    request_start(c, REQ_READ_WEIGHTS, now_ms)->at = c->reading.graph.block_hash;
+    return ERR_OK;
+}
+
+void own_on_weights(struct chain *c, const json_t *result)
+{
+    struct storage_key keys[OWN_KEYS];
+    struct span row;
+    bool found;
+    own_keys(c, keys);
+    if (!value_row(c, result, &keys[1], &found, &row) || row.len > OWN_ROW_MAX) {
+        metagraph_end(c, false);
+        return;
+    }
+    if (row.len > 0)
+        memcpy(c->reading.row, row.ptr, row.len);
+    c->reading.state = READ_IDLE;
+    struct chain_out *out = client_out(c, CHAIN_OUT_WEIGHTS);
+    out->token = c->reading.token;
+    out->row = span_of(c->reading.row, row.len);
+}
+
+bool chain_weights_take(struct span row, struct chain_weight *out, uint32_t max, uint32_t *count)
+{
+    struct rd r = rd_init(row);
+    uint32_t n = row.len == 0 ? 0 : scale_count(&r, max, 4);
+    for (uint32_t i = 0; i < n; i++) {
+        out[i].uid = rd_u16(&r);
+        out[i].value = rd_u16(&r);
+    }
+    *count = n;
+    return rd_end(&r) == ERR_OK;
 }

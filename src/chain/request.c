@@ -121,7 +121,8 @@ static void put_own_rows(struct chain *c, const struct request *r, struct wr *w)
 {
     struct storage_key keys[OWN_KEYS];
     own_keys(c, keys);
-    put_keys(w, keys, OWN_KEYS, &r->at);
+    bool both = r->kind == REQ_READ_OWN;
+    put_keys(w, both ? keys : &keys[1], both ? OWN_KEYS : 1, &r->at);
 }
 
 static void put_metagraph_call(struct chain *c, const struct request *r, struct wr *w)
@@ -169,6 +170,7 @@ static const char *method_of(enum request_kind kind)
         return "state_call";
     case REQ_READ_EPOCH:
     case REQ_READ_OWN:
+    case REQ_READ_WEIGHTS:
     case REQ_PREPARE:
     case REQ_CHECK:
         return "state_queryStorageAt";
@@ -203,6 +205,7 @@ static void put_params(struct chain *c, const struct request *r, struct wr *w)
         put_epoch_rows(c, r, w);
         return;
     case REQ_READ_OWN:
+    case REQ_READ_WEIGHTS:
         put_own_rows(c, r, w);
         return;
     case REQ_PREPARE:

@@ -51,6 +51,8 @@ static int options_read(struct challenge_options *o, int argc, char **argv)
         const char **value = value_of(o, argv[i]);
         if (strcmp(argv[i], "--json") == 0)
             o->json = true;
+        else if (strcmp(argv[i], "--help") == 0)
+            o->help = true;
         else if (value != NULL && i + 1 < argc)
             *value = argv[++i];
         else if (value != NULL)
@@ -234,6 +236,8 @@ int cmd_challenge(int argc, char **argv)
     int code = options_read(&o, argc, argv);
     if (code != EXIT_DONE)
         return code;
+    if (o.help)
+        return cmd_help(challenge_usage);
     if (strcmp(argv[1], "new") == 0)
         return challenge_new(&o);
     if (strcmp(argv[1], "build") == 0)

@@ -14,7 +14,7 @@
 #include "cmd/challenge_file.h"
 
 struct challenge_options {
-    bool json;
+    bool json, help;
     const char *sdk;
     const char *worker;
     const char *module;

@@ -39,7 +39,7 @@ const char *client_reject_text(const char *reject)
         {"wrong_seal", "the log is another one"},
         {"bad_evidence", "it does not prove anything"},
         {"limit", "over a limit: too many submissions in this epoch, too large for the challenge's "
-                  "input cap, or the state is full"},
+                  "input cap, shares of the active challenges over 10,000, or the state is full"},
         {"malformed",
          "not a well-formed operation: a name, share, policy or size is out of bounds"},
         {"too_late", "too late in this epoch; send it in the next one"},

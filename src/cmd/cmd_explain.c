@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "cmd/client.h"
+#include "cmd/onchain.h"
 #include "epoch/epoch.h"
 
 enum { MEMORY_BYTES = 16 << 20, CHALLENGES_MAX = 256 };
@@ -181,8 +182,73 @@ static void print_part(const json_t *part)
            client_text(part, "submission"));
 }
 
+/* The chain scales a row so that its greatest value is 65535. */
+static uint64_t as_stored(const json_t *weights, uint64_t uid)
+{
+    uint64_t max = 0, value = 0;
+    size_t i;
+    json_t *w;
+    json_array_foreach(json_object_get(weights, "weights"), i, w)
+    {
+        max = max_u64(max, client_number(w, "value"));
+        if (client_number(w, "uid") == uid)
+            value = client_number(w, "value");
+    }
+    return max == 0 ? 0 : (value * EPOCH_WEIGHT_SUM + max / 2) / max;
+}
+
+static bool has_hotkey(const json_t *o, const char *hotkey)
+{
+    return strcmp(client_text(o, "hotkey"), hotkey) == 0;
+}
+
+/* For each validator: what it has on the chain for this miner, by hotkey, beside
+ * what was decided. */
+static json_t *compare(const json_t *chain, const json_t *weights, const json_t *o)
+{
+    uint64_t decided = as_stored(weights, client_number(o, "uid"));
+    json_t *list = json_array(), *v, *w;
+    size_t i, k;
+    json_array_foreach(json_object_get(chain, "validators"), i, v)
+    {
+        json_t *values = json_object_get(v, "weights");
+        uint64_t value = 0;
+        json_array_foreach(values, k, w) if (has_hotkey(w, client_text(o, "hotkey"))) value =
+            client_number(w, "value");
+        bool same = value + 1 >= decided && value <= decided + 1; /* Rounding is the runtime's. */
+        json_array_append_new(
+            list, json_pack("{s:O, s:O, s:O, s:I, s:b, s:b}", "uid", json_object_get(v, "uid"),
+                            "hotkey", json_object_get(v, "hotkey"), "last_update",
+                            json_object_get(v, "last_update"), "value", (json_int_t)value,
+                            "has_set", json_array_size(values) > 0, "as_decided", same));
+    }
+    return json_pack("{s:O, s:O, s:I, s:o}", "block", json_object_get(chain, "block"), "block_hash",
+                     json_object_get(chain, "block_hash"), "decided", (json_int_t)decided,
+                     "validators", list);
+}
+
+static void print_on_chain(const json_t *c)
+{
+    size_t i;
+    json_t *v;
+    printf("on the chain at finalized block %llu, read from it (greatest weight: 65535)\n",
+           number(c, "block"));
+    json_array_foreach(json_object_get(c, "validators"), i, v)
+    {
+        if (!json_is_true(json_object_get(v, "has_set")))
+            printf("  validator uid %llu has set no weights\n", number(v, "uid"));
+        else
+            printf("  validator uid %llu gives it %llu, set at block %llu: %s\n", number(v, "uid"),
+                   number(v, "value"), number(v, "last_update"),
+                   json_is_true(json_object_get(v, "as_decided")) ? "as decided"
+                                                                  : "not what was decided last");
+    }
+}
+
 static void print_all(const json_t *o)
 {
+    if (json_is_object(json_object_get(o, "on_chain")))
+        print_on_chain(json_object_get(o, "on_chain"));
     const json_t *weight = json_object_get(o, "weight"), *chain = json_object_get(o, "chain");
     size_t i;
     json_t *part;
@@ -203,7 +269,7 @@ static void print_all(const json_t *o)
                                                    : ": they changed after the decided cut-off");
 }
 
-static bool fill(struct explaining *x, json_t *o)
+static bool fill(struct explaining *x, json_t *o, const json_t *chain)
 {
     size_t i;
     json_t *part;
@@ -219,30 +285,54 @@ static bool fill(struct explaining *x, json_t *o)
                         json_integer((json_int_t)weight_now(x, (uint16_t)client_number(o, "uid"))));
     json_t *weights = client_ask(x->c, "weights_get", NULL);
     json_object_set(o, "chain", weights == NULL ? json_null() : json_object_get(weights, "chain"));
+    if (chain != NULL)
+        json_object_set_new(o, "on_chain", compare(chain, weights, o));
     json_decref(weights);
     return true;
+}
+
+static int explain(struct explaining *x, const json_t *chain)
+{
+    struct client *c = x->c;
+    json_t *o = client_call(c, "score_explain", json_pack("{s:s}", "hotkey", c->words[1]));
+    bool ok = o != NULL && fill(x, o, chain);
+    if (ok && !c->json)
+        print_all(o);
+    json_decref(x->list);
+    arena_close(&x->arena);
+    if (ok && c->json)
+        return client_print(o);
+    json_decref(o);
+    return ok ? EXIT_DONE : c->code;
 }
 
 int cmd_score(int argc, char **argv)
 {
     static const char usage[] =
-        "usage: platform score explain HOTKEY   from a miner's weight to the log\n";
+        "usage: platform score explain HOTKEY [--chain URL [--netuid N]]\n"
+        "\n"
+        "From a miner's weight to the submissions and log entries behind it.  --chain: begins\n"
+        "with the weight that every validator has on the chain, read there.\n";
+    const char *url = NULL, *netuid_text = "2";
+    const struct client_option options[] = {{"--chain", &url, NULL},
+                                            {"--netuid", &netuid_text, NULL}};
     struct client c;
-    if (!client_open(&c, usage, NULL, 0, 2, 2, argc, argv))
+    uint16_t netuid;
+    json_t *chain = NULL;
+    if (!client_open(&c, usage, options, COUNT_OF(options), 2, 2, argc, argv))
         return c.code;
-    if (strcmp(c.words[0], "explain") != 0) {
+    if (strcmp(c.words[0], "explain") != 0)
         return cmd_usage(usage);
+    if (!onchain_netuid(netuid_text, &netuid, &c.code))
+        return c.code;
+    if (url != NULL) {
+        chain = onchain_read(url, netuid, c.timeout_ms, &c.code);
+        if (chain == NULL)
+            return c.code;
     }
     struct explaining x = {.c = &c};
     c.code = EXIT_FAILED;
-    json_t *o = client_call(&c, "score_explain", json_pack("{s:s}", "hotkey", c.words[1]));
-    bool ok = o != NULL && fill(&x, o);
-    if (ok && !c.json)
-        print_all(o);
-    json_decref(x.list);
-    arena_close(&x.arena);
-    if (ok && c.json)
-        return client_print(o);
-    json_decref(o);
-    return ok ? EXIT_DONE : c.code;
+    int code = explain(&x, chain);
+    json_decref(chain);
+    return code;
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "cmd/client.h"
+#include "cmd/onchain.h"
 
 static unsigned long long number(const json_t *o, const char *key)
 {
@@ -136,17 +137,53 @@ static void print_commit(const json_t *commit)
     putchar('\n');
 }
 
+static int weights_on_chain(struct client *c, const char *url, const char *netuid_text)
+{
+    uint16_t netuid;
+    size_t i, k;
+    json_t *v, *w;
+    if (!onchain_netuid(netuid_text, &netuid, &c->code))
+        return c->code;
+    json_t *o = onchain_read(url, netuid, c->timeout_ms, &c->code);
+    if (o == NULL)
+        return c->code;
+    if (c->json)
+        return client_print(o);
+    printf("chain %s, subnet %llu at finalized block %llu, epoch %llu%s\n", url,
+           number(o, "netuid"), number(o, "block"), number(o, "epoch"),
+           json_is_true(json_object_get(o, "commit_reveal")) ? ", commit and reveal" : "");
+    json_array_foreach(json_object_get(o, "validators"), i, v)
+    {
+        const json_t *list = json_object_get(v, "weights");
+        printf("validator uid %llu %s, last update at block %llu%s\n", number(v, "uid"),
+               client_text(v, "hotkey"), number(v, "last_update"),
+               json_array_size(list) == 0 ? ": no weights" : "");
+        json_array_foreach(list, k, w)
+            printf("  uid %llu weight %llu of 65535 at most  %s\n", number(w, "uid"),
+                   number(w, "value"), client_text(w, "hotkey"));
+    }
+    json_decref(o);
+    return EXIT_DONE;
+}
+
 int cmd_weights(int argc, char **argv)
 {
     static const char usage[] =
-        "usage: platform weights [--epoch N]   the decided matrix, by default the newest\n";
-    const char *epoch = NULL;
-    const struct client_option options[] = {{"--epoch", &epoch, NULL}};
+        "usage: platform weights [--epoch N]   the decided matrix, by default the newest, and\n"
+        "                                      what became of this node's on the chain\n"
+        "       platform weights --chain URL [--netuid N]\n"
+        "                                      what every validator has on the chain, read\n"
+        "                                      there and from no node (default subnet: 2)\n";
+    const char *epoch = NULL, *chain_url = NULL, *netuid = "2";
+    const struct client_option options[] = {
+        {"--epoch", &epoch, NULL}, {"--chain", &chain_url, NULL}, {"--netuid", &netuid, NULL}};
     struct client c;
     size_t i;
     json_t *w;
     if (!client_open(&c, usage, options, COUNT_OF(options), 0, 0, argc, argv))
         return c.code;
+    if (chain_url != NULL)
+        return weights_on_chain(&c, chain_url, netuid);
     json_t *params = json_object();
     if (epoch != NULL) {
         /* The words of an object that is only read again: the text as a number. */
@@ -166,8 +203,7 @@ int cmd_weights(int argc, char **argv)
     json_array_foreach(json_object_get(o, "weights"), i, w)
         printf("uid %llu weight %llu of 65535\n", number(w, "uid"), number(w, "value"));
     print_fate(chain);
-    json_array_foreach(json_object_get(o, "commits"), i, w)
-        print_commit(w);
+    json_array_foreach(json_object_get(o, "commits"), i, w) print_commit(w);
     json_decref(o);
     return EXIT_DONE;
 }

@@ -121,6 +121,8 @@ static void perform(struct world *w, const struct chain_out *out)
     case CHAIN_OUT_SIGN:
         sign(w, out);
         return;
+    case CHAIN_OUT_WEIGHTS: /* Not asked for. */
+        break;
     case CHAIN_OUT_RESULT:
         keep_result(w, out);
         return;

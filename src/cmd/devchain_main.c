@@ -86,7 +86,8 @@ static const struct option options[] = {
 };
 
 /* A whole number in its range; says what is wrong otherwise. */
-static bool take_number(struct program *p, const char *name, uint64_t least, uint64_t most, uint64_t *out)
+static bool take_number(struct program *p, const char *name, uint64_t least, uint64_t most,
+                        uint64_t *out)
 {
     char *end;
     errno = 0;

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/platform.h"
 #include "cmd/cmd_settings.h"
+#include "cmd/platform.h"
 #include "os/files.h"
 
 enum { PATH_SIZE = DEVNET_PATH_MAX + 64, CHAIN_READY_MS = 20000, POLL_MS = 100 };
@@ -230,7 +230,8 @@ static int down(struct command *c)
 {
     struct devnet *d = &c->net;
     if (!end_all(d))
-        return cmd_complain(EXIT_FAILED, "a process did not end", d->dir, "it did not answer a signal",
+        return cmd_complain(EXIT_FAILED, "a process did not end", d->dir,
+                            "it did not answer a signal",
                             "`platform devnet status` shows which; end it by its number");
     return done(d, "down", NULL);
 }
@@ -461,6 +462,9 @@ int cmd_devnet(int argc, char **argv)
     int used = 1, code;
     if (v->target != TARGET_NONE && argc >= 3 && strncmp(argv[2], "--", 2) != 0)
         c.target = argv[++used];
+    if (v->target == TARGET_NEEDED && c.target == NULL && argc >= 3 &&
+        strcmp(argv[2], "--help") == 0)
+        return cmd_help(usage);
     if (v->target == TARGET_NEEDED && c.target == NULL)
         return cmd_complain(EXIT_USAGE, "which node?", v->name, NULL,
                             "name its number (from 0 on), or chain");

@@ -4,14 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "chain/chain.h"
-#include "cmd/platform.h"
 #include "cmd/cmd_settings.h"
+#include "cmd/look.h"
+#include "cmd/platform.h"
 #include "codec/hex.h"
 #include "epoch/epoch.h"
 #include "ledger/ledger.h"
 #include "os/files.h"
-#include "os/ws.h"
 
 static const struct setting table[] = {
     {"chain", SETTING_TEXT, NULL, 0, 0, NULL, "WebSocket address of the chain"},
@@ -24,22 +23,9 @@ static const struct setting table[] = {
 
 struct reading {
     struct settings settings;
-    uv_loop_t loop;
-    uv_timer_t timer;
-    struct ws *ws;
-    struct chain *chain;
     struct arena memory;
     struct hash chain_genesis;
-    uint64_t deadline_ms;
-    bool asked;
-    int code; /* -1: still reading */
 };
-
-static void finish(struct reading *r, int code)
-{
-    r->code = code;
-    uv_stop(&r->loop);
-}
 
 static enum err derive(struct reading *r, const struct chain_metagraph *m, struct genesis *g)
 {
@@ -77,157 +63,48 @@ static void print_genesis(const struct genesis *g, const char *network, uint64_t
     putchar('\n');
 }
 
-static void write_file(struct reading *r, const struct chain_metagraph *m)
+static int write_file(void *ctx, const struct chain_metagraph *m, const struct hash *chain_genesis,
+                      uint16_t *uid)
 {
+    struct reading *r = ctx;
+    (void)uid;
     const char *path = settings_text(&r->settings, "out");
     struct genesis g;
     struct room room = {arena_alloc(&r->memory, GENESIS_SIZE_MAX), GENESIS_SIZE_MAX};
+    r->chain_genesis = *chain_genesis;
     enum err e = derive(r, m, &g);
-    if (e == ERR_OK && g.valset.members_count == 0) {
-        finish(r, cmd_complain(EXIT_CHECK, "nobody could decide in this network", NULL,
-                               "no neuron has both a permit and enough stake",
-                               "wait for permits, or lower --stake-min-tao"));
-        return;
-    }
+    if (e == ERR_OK && g.valset.members_count == 0)
+        return cmd_complain(EXIT_CHECK, "nobody could decide in this network", NULL,
+                            "no neuron has both a permit and enough stake",
+                            "wait for permits, or lower --stake-min-tao");
     if (e == ERR_OK)
         e = room.ptr == NULL ? ERR_NO_MEMORY : file_write(path, genesis_encode(&g, room), 0644);
-    if (e != ERR_OK) {
-        finish(r,
-               cmd_complain(EXIT_FAILED, "the genesis cannot be written", path, err_text(e), NULL));
-        return;
-    }
+    if (e != ERR_OK)
+        return cmd_complain(EXIT_FAILED, "the genesis cannot be written", path, err_text(e),
+                            "name a file in a folder that is there and yours, with --out");
     char hex[2 * HASH_SIZE + 1];
     struct hash network = ledger_network_id(&g);
     hex_encode(hash_span(&network), hex, sizeof hex);
     print_genesis(&g, hex, m->block, path);
-    finish(r, EXIT_DONE);
-}
-
-static void on_out(struct reading *r, const struct chain_out *out)
-{
-    switch (out->kind) {
-    case CHAIN_OUT_DIAL:
-        if (ws_dial(r->ws, settings_text(&r->settings, "chain")) != ERR_OK)
-            finish(r, cmd_complain(EXIT_USAGE, "not an address of a chain",
-                                   settings_text(&r->settings, "chain"), NULL,
-                                   "for example ws://127.0.0.1:9944"));
-        break;
-    case CHAIN_OUT_SEND:
-        ws_send(r->ws, out->text);
-        break;
-    case CHAIN_OUT_CLOSE:
-        ws_hang_up(r->ws);
-        break;
-    case CHAIN_OUT_READY:
-        r->chain_genesis = out->genesis;
-        break;
-    case CHAIN_OUT_METAGRAPH:
-        r->asked = false;
-        if (out->metagraph != NULL)
-            write_file(r, out->metagraph);
-        break;
-    case CHAIN_OUT_DOWN:
-        fprintf(stderr, "the chain is not there yet: %s\n", chain_why_name(out->why));
-        r->asked = false;
-        break;
-    case CHAIN_OUT_HEAD:
-    case CHAIN_OUT_SIGN:
-    case CHAIN_OUT_RESULT:
-        break;
-    }
-}
-
-static void drain(struct reading *r)
-{
-    struct chain_out out;
-    uint64_t now = os_now_ms();
-    while (r->code < 0 && chain_poll(r->chain, &out))
-        on_out(r, &out);
-    if (r->code < 0 && !r->asked && chain_is_ready(r->chain))
-        r->asked = chain_read_metagraph(r->chain, 1, now) == ERR_OK;
-    while (r->code < 0 && chain_poll(r->chain, &out))
-        on_out(r, &out);
-}
-
-static void on_timer(uv_timer_t *timer)
-{
-    struct reading *r = timer->data;
-    uint64_t now = os_now_ms();
-    if (now >= r->deadline_ms) {
-        finish(r, cmd_complain(EXIT_UNREACHABLE, "the chain did not answer in time",
-                               settings_text(&r->settings, "chain"), NULL,
-                               "check the address, or wait longer with --wait-s"));
-        return;
-    }
-    chain_on_time(r->chain, now);
-    drain(r);
-}
-
-static void on_up(void *ctx)
-{
-    struct reading *r = ctx;
-    chain_on_connected(r->chain, os_now_ms());
-    drain(r);
-}
-
-static void on_text(void *ctx, struct span text)
-{
-    struct reading *r = ctx;
-    chain_on_text(r->chain, text, os_now_ms());
-    drain(r);
-}
-
-static void on_down(void *ctx, const char *why)
-{
-    struct reading *r = ctx;
-    (void)why;
-    chain_on_disconnected(r->chain, os_now_ms());
-    drain(r);
-}
-
-static enum err open_all(struct reading *r)
-{
-    struct chain_config c;
-    chain_config_default(&c);
-    c.netuid = (uint16_t)settings_number(&r->settings, "netuid");
-    c.endpoint_count = 1;
-    c.redial_min_ms = 200;
-    struct ws_callbacks callbacks = {r, on_up, on_text, on_down};
-    uv_loop_init(&r->loop);
-    uv_timer_init(&r->loop, &r->timer);
-    r->timer.data = r;
-    uv_timer_start(&r->timer, on_timer, 0, 100);
-    enum err e = arena_open(&r->memory, chain_arena_size(&c) + (4 << 20));
-    if (e == ERR_OK)
-        e = chain_init(&r->chain, &r->memory, &c, os_now_ms());
-    if (e == ERR_OK)
-        e = ws_open(&r->ws, &r->loop, &callbacks);
-    return e;
-}
-
-/* The loop runs on until the connection and the timer are gone. */
-static void close_all(struct reading *r)
-{
-    ws_close(r->ws);
-    uv_close((uv_handle_t *)&r->timer, NULL);
-    uv_run(&r->loop, UV_RUN_DEFAULT);
-    uv_loop_close(&r->loop);
-    arena_close(&r->memory);
-    settings_free(&r->settings);
+    return EXIT_DONE;
 }
 
 int cmd_genesis(int argc, char **argv)
 {
     struct reading r = {0};
-    if (!cmd_settings(&r.settings, table, COUNT_OF(table), argc, argv, &r.code))
-        return r.code;
-    r.code = -1;
-    r.deadline_ms = os_now_ms() + 1000 * settings_number(&r.settings, "wait_s");
-    enum err e = open_all(&r);
-    if (e != ERR_OK)
-        r.code = cmd_complain(EXIT_FAILED, "cannot set up the connection", NULL, err_text(e), NULL);
+    int code;
+    if (!cmd_settings(&r.settings, table, COUNT_OF(table), argc, argv, &code))
+        return code;
+    const struct look l = {.url = settings_text(&r.settings, "chain"),
+                           .netuid = (uint16_t)settings_number(&r.settings, "netuid"),
+                           .wait_ms = 1000 * settings_number(&r.settings, "wait_s"),
+                           .ctx = &r,
+                           .on_metagraph = write_file};
+    if (arena_open(&r.memory, 4 << 20) != ERR_OK)
+        code = cmd_complain(EXIT_FAILED, "no memory", NULL, NULL, NULL);
     else
-        uv_run(&r.loop, UV_RUN_DEFAULT);
-    close_all(&r);
-    return r.code;
+        code = look_at(&l);
+    arena_close(&r.memory);
+    settings_free(&r.settings);
+    return code;
 }

@@ -226,15 +226,17 @@ static void read_file(struct reading *r, const char *path)
 
 static void print_help(FILE *to, const struct settings *s, const char *program)
 {
-    fprintf(to, "usage: %s [--config FILE] [--name value ...]\n\n"
-           "A flag --name can also be given as PLATFORM_NAME in the environment or as\n"
-           "'name = value' in the file; flags win over the environment, that over the file.\n\n",
-           program);
+    fprintf(to,
+            "usage: %s [--config FILE] [--name value ...]\n\n"
+            "A flag --name can also be given as PLATFORM_NAME in the environment or as\n"
+            "'name = value' in the file; flags win over the environment, that over the file.\n\n",
+            program);
     for (uint32_t i = 0; i < s->count; i++) {
         const struct setting *t = &s->table[i];
-        fprintf(to, "  %-26s %s%s%s%s\n", t->name, t->help, t->fallback == NULL ? " (required)" : "",
-               t->fallback != NULL && *t->fallback != '\0' ? "; default " : "",
-               t->fallback != NULL ? t->fallback : "");
+        fprintf(to, "  %-26s %s%s%s%s\n", t->name, t->help,
+                t->fallback == NULL ? " (required)" : "",
+                t->fallback != NULL && *t->fallback != '\0' ? "; default " : "",
+                t->fallback != NULL ? t->fallback : "");
     }
 }
 

@@ -306,6 +306,8 @@ static void on_out(struct node *n, const struct chain_out *out)
     case CHAIN_OUT_SIGN:
         on_sign(n, out);
         break;
+    case CHAIN_OUT_WEIGHTS: /* Not asked for. */
+        break;
     case CHAIN_OUT_RESULT:
         if (out->token == TOKEN_ANCHOR)
             on_anchored(n, out);

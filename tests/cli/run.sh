@@ -115,7 +115,7 @@ cp -r "$tsp" "$dir/tsp"
 expect "the challenge is built" 0 "$platform" challenge build "$dir/tsp" --sdk "$root/sdk"
 expect "a stranger may not register it" 5 "$platform" challenge register "$dir/tsp" --hotkey "$dir/miner1"
 has "... because it is not the owner" "not_owner"
-expect "the owner registers it" 0 "$platform" challenge register "$dir/tsp" --hotkey "$dir/owner"
+expect "the owner registers it" 0 "$platform" challenge register "$dir/tsp" --hotkey "$dir/owner" --share 9000
 id=$(cat "$dir/out")
 expect "the validators approve it, the owner activates it" 0 \
     "$platform" challenge activate tsp --hotkey "$dir/owner" --wait
@@ -175,9 +175,33 @@ explained() { "$platform" score explain "$miner" --json >"$dir/e" &&
 o=json.load(open(sys.argv[1])); sys.exit(o["weight"] is None or o["weight"]["value"] != o["weight_now"] or not o["chain"])' "$dir/e"; }
 until_ok "the explained arithmetic gives the decided weight" 60 explained
 expect "explain" 0 "$platform" score explain "$miner"
-has "... with its arithmetic" "65535 x 10000/10000 x 9882/18011 = 35956"
+has "... with its arithmetic" "65535 x 9000/9000 x 9882/18011 = 35956"
 has "... and the log's entry" "final result is entry [0-9]+"
 has "... and who attested it" "attested by .*: the same result"
+
+expect "the same from the chain itself" 0 "$platform" score explain "$miner" --chain "$chain"
+has "... with what each validator has set" "validator uid 0 gives it 65535, set at block [0-9]+: as decided"
+on_chain() { "$platform" weights --chain "$chain" --json >"$dir/oc" && python3 - "$dir/oc" "$dir/w" <<'PY'
+import json, sys
+chain, decided = (json.load(open(p)) for p in sys.argv[1:])
+want = {w["uid"]: w["value"] for w in decided["weights"]}
+top = max(want.values())
+ok = len(chain["validators"]) == 4
+for v in chain["validators"]:
+    got = {w["uid"]: w["value"] for w in v["weights"]}
+    ok = ok and got.keys() == want.keys() and all(abs(got[u] - want[u] * 65535 / top) <= 1 for u in want)
+sys.exit(not ok)
+PY
+}
+until_ok "all four have the decided weights on the chain" 60 on_chain
+expect "a chain that is not there: exit code 7" 7 "$platform" weights --chain ws://127.0.0.1:1 --timeout-s 1
+has "... says why" "unreachable"
+expect "a subnet that is not there" 7 "$platform" weights --chain "$chain" --netuid 77 --timeout-s 3
+
+python3 "$root/tests/cli/every.py" "$platform" "$dir" "$root" "$rpc" "$chain" "$best" "$miner" >"$dir/out" 2>"$dir/err"
+json_code=$?
+if [ $json_code -eq 0 ]; then ok "every command answers in JSON"; else no "every command answers in JSON"; fi
+grep "^not ok" "$dir/out"
 
 expect "a bundle by submission" 0 "$platform" audit bundle --submission "$best" --out "$dir/bundle"
 expect "a bundle by score" 0 "$platform" audit bundle --score "$miner:tsp" --out "$dir/bundle2"

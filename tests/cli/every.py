@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Every command of `platform help` with --json: one document on standard output, also when it fails.
 
-usage: json.py PLATFORM FOLDER ROOT RPC CHAIN SUBMISSION MINER
+usage: every.py PLATFORM FOLDER ROOT RPC CHAIN SUBMISSION MINER
 
 Against a network that runs (tests/cli/run.sh).  A command or verb without a case here fails."""
 import json
@@ -72,7 +72,8 @@ GOOD = {
     "challenge check": [(["challenge", "check", path("json-test")], {0}, "outcome")],
     "challenge run": [(["challenge", "run", path("json-test"), "--input", path("json-test/example.txt")], {0},
                        "outcome")],
-    "challenge register": [(["challenge", "register", path("json-test"), "--hotkey", OWNER], {0}, "id")],
+    "challenge register": [(["challenge", "register", path("json-test"), "--hotkey", OWNER, "--share", "1000"],
+                            {0}, "id")],
     "challenge approve": [(["challenge", "approve", "json-test", "--hotkey", VALIDATOR], {0, 5}, None)],
     "challenge activate": [(["challenge", "activate", "json-test", "--hotkey", OWNER, "--wait"], {0}, "id")],
     "challenge retire": [(["challenge", "retire", "json-test", "--hotkey", OWNER], {0}, "id")],
