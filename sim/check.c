@@ -361,18 +361,26 @@ static uint64_t number_of(const struct trace_event *e, const char *key)
     return 0;
 }
 
+static struct hash id_of(const struct trace_event *e)
+{
+    struct hash id = {0};
+    for (uint32_t i = 0; i < e->field_count; i++)
+        if (strcmp(e->fields[i].key, "id") == 0)
+            memcpy(id.bytes, e->fields[i].bytes, HASH_SIZE);
+    return id;
+}
+
 void checks_heard(struct sim *s, struct sim_node *m, const struct trace_event *e)
 {
     if (strcmp(e->name, "slot.executed") == 0) {
         slot_executed(s, m, number_of(e, "seq"));
         compare_checkpoint(s, m);
+    } else if (strcmp(e->name, "submission.decided") == 0) {
+        struct hash id = id_of(e);
+        live_checks_decided(s, m, &id);
     } else if (strcmp(e->name, "submission.final") == 0) {
-        for (uint32_t i = 0; i < e->field_count; i++)
-            if (strcmp(e->fields[i].key, "id") == 0) {
-                struct hash id;
-                memcpy(id.bytes, e->fields[i].bytes, HASH_SIZE);
-                compare_final(s, m, &id, number_of(e, "seq"));
-            }
+        struct hash id = id_of(e);
+        compare_final(s, m, &id, number_of(e, "seq"));
     } else if (strcmp(e->name, "node.drift") == 0 && !m->byzantine) {
         sim_fail(s, "node %u raises the drift alarm: %s", m->index,
                  e->field_count > 0 ? e->fields[0].word : "");

@@ -13,6 +13,7 @@
  *               certified one; an operation takes effect once; nothing is revealed early
  *   the chain   confirmed weights and anchors are what was decided and sealed, once
  *   bundles     convince a stranger, and do not with a bit flipped
+ *   blobs       what is decided can be evaluated whoever dies
  *   rotation    a journal file that goes holds nothing that is still needed */
 #ifndef SIM_CHECK_H
 #define SIM_CHECK_H
@@ -41,6 +42,11 @@ void log_checks_published(struct sim *s, struct sim_node *m, struct span data);
 void log_checks_weights(struct sim *s, struct sim_node *m, uint64_t epoch, uint64_t block);
 void log_checks_anchor(struct sim *s, struct sim_node *m, uint64_t block);
 void log_checks_bundles(struct sim *s, struct sim_node *m);
+
+/* check_live.c */
+void live_checks_begin(struct sim *s);
+void live_checks_end(struct sim *s);
+void live_checks_decided(struct sim *s, struct sim_node *m, const struct hash *id);
 
 /* chain.c: rows as they were at a block; borrowed until the next call. */
 struct span chain_weights(struct sim *s, uint64_t block, uint16_t uid);

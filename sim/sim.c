@@ -192,6 +192,7 @@ static void begin(struct sim *s)
     s->verifier = (struct verifier){sim_verify, NULL};
     checks_begin(s);
     log_checks_begin(s);
+    live_checks_begin(s);
     links_begin(s);
     for (uint32_t i = 0; i < s->count; i++)
         machine_init(s, i);
@@ -228,6 +229,7 @@ static void end(struct sim *s)
     chain_end(s);
     checks_end(s);
     log_checks_end(s);
+    live_checks_end(s);
     links_end(s);
     free(s->heap);
     free(s);

@@ -155,6 +155,7 @@ struct sim {
     struct sim_chain *chain;
     struct checks *checks;
     struct log_checks *log;
+    struct live_checks *live;
     struct clients *clients;
     uint64_t next_message;
     struct verifier verifier;

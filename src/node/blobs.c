@@ -22,28 +22,50 @@ enum err node_get_blob(struct node *n, const struct hash *name, struct span *byt
     return db_get(n->config.db, DB_BLOBS, hash_span(name), bytes);
 }
 
+static void not_kept(struct node *n, enum err e)
+{
+    if (n->blobs_open)
+        db_abort(n->config.db);
+    n->blobs_open = false;
+    n->disk_trouble++;
+    trace_word(trace_add(&n->trace, TRACE_ERROR, "blob.not_kept"), "why", err_name(e));
+}
+
+/* All blobs of a turn are one transaction, durable before a vote for a proposal
+ * that names them is signed. */
 enum err node_put_blob(struct node *n, struct span bytes, struct hash *name)
 {
     if (bytes.len == 0 || bytes.len > n->config.blob_bytes_max)
         return ERR_TOO_BIG;
     struct hash h = hash_blake2b(bytes);
+    enum err e = ERR_OK;
     if (!blobs_have(n, &h)) {
-        enum err e = db_begin(n->config.db);
-        if (e != ERR_OK)
-            return e;
-        e = db_put(n->config.db, DB_BLOBS, hash_span(&h), bytes);
-        if (e != ERR_OK)
-            db_abort(n->config.db);
-        else
-            e = db_commit(n->config.db);
+        if (!n->blobs_open)
+            e = db_begin(n->config.db);
+        if (e == ERR_OK) {
+            n->blobs_open = true;
+            e = db_put(n->config.db, DB_BLOBS, hash_span(&h), bytes);
+        }
         if (e != ERR_OK) {
-            n->disk_trouble++;
-            trace_word(trace_add(&n->trace, TRACE_ERROR, "blob.not_kept"), "why", err_name(e));
+            not_kept(n, e);
             return e;
         }
+        if (mempool_unpark(&n->mempool, &h, n->now_ms) > 0)
+            node_pending_changed(n);
+        n->blob_came = true;
     }
     *name = h;
     return ERR_OK;
+}
+
+void blobs_commit(struct node *n)
+{
+    if (!n->blobs_open)
+        return;
+    n->blobs_open = false;
+    enum err e = db_commit(n->config.db);
+    if (e != ERR_OK)
+        not_kept(n, e);
 }
 
 static struct fetch *find(struct node *n, const struct hash *name)

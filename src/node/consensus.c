@@ -153,6 +153,28 @@ static void on_propose(struct node *n, const struct bft_effect *fx)
 
 /* --- checking a proposal */
 
+/* Whether the blobs of all submissions are here: so what is decided can be
+ * evaluated, whoever dies.  One that is missing is asked for. */
+static bool blobs_are_here(struct node *n, struct span payload)
+{
+    struct batch batch;
+    bool all = true;
+    if (payload.len == 0 || batch_decode(payload, &n->scratch, &batch) != ERR_OK)
+        return true;
+    for (uint32_t i = 0; i < batch.ops_count; i++) {
+        struct op op;
+        size_t mark = arena_mark(&n->scratch);
+        if (op_decode(batch.ops[i].bytes, &n->scratch, &op) == ERR_OK &&
+            op.content.body.tag == OP_BODY_SUBMISSION) {
+            const struct op_submission *s = &op.content.body.submission;
+            all &= blobs_have(n, &s->blob);
+            blobs_want(n, &s->blob, s->size);
+        }
+        arena_reset(&n->scratch, mark);
+    }
+    return all;
+}
+
 static enum ledger_verdict check(struct node *n, uint64_t seq, struct span payload)
 {
     struct op_epoch named;
@@ -161,6 +183,8 @@ static enum ledger_verdict check(struct node *n, uint64_t seq, struct span paylo
     if (ledger_batch_epoch(payload, &n->scratch, &named))
         expected = epochs_expected(n, &named, &n->scratch);
     enum ledger_verdict v = ledger_check_batch(n->ledger, seq, payload, expected, &n->scratch);
+    if (v == LEDGER_VALID && !blobs_are_here(n, payload))
+        v = LEDGER_WAIT;
     arena_reset(&n->scratch, mark);
     return v;
 }
@@ -197,6 +221,7 @@ static void on_check(struct node *n, const struct bft_effect *fx)
 /* What had to wait for our view of the chain, or for a checkpoint. */
 void consensus_recheck(struct node *n)
 {
+    n->blob_came = false;
     for (uint32_t i = 0; i < COUNT_OF(n->checks); i++) {
         struct pending_check *c = &n->checks[i];
         if (!c->used)

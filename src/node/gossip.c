@@ -3,6 +3,8 @@
 /* Of one message, so that it travels with others in an RPC of the usual size.  A
  * larger operation travels alone. */
 enum { ANNOUNCE_SIZE_MAX = 48 << 10 };
+/* How long a submission waits for its blob, and how many are looked after at a time. */
+enum { PARKED_MS = 60000, PARKED_LOOKED_AT = 32 };
 
 /* --- announcing */
 
@@ -53,7 +55,9 @@ struct judged {
     struct hash id;
     struct hotkey signer;
     enum reject why;
-    enum err result; /* ERR_CONFLICT with REJECT_NONE: we have or had it */
+    enum err result;    /* ERR_CONFLICT with REJECT_NONE: we have or had it */
+    struct hash blob;   /* of a submission */
+    uint32_t blob_size; /* 0: it is none */
 };
 
 static bool is_leaders_own(const struct op_body *body)
@@ -74,6 +78,10 @@ static void judge(struct node *n, struct span bytes, struct judged *out)
         out->result = op_decode(bytes, &n->scratch, &op);
     if (out->result == ERR_OK) {
         out->signer = op.content.signer;
+        if (op.content.body.tag == OP_BODY_SUBMISSION) {
+            out->blob = op.content.body.submission.blob;
+            out->blob_size = op.content.body.submission.size;
+        }
         if (is_leaders_own(&op.content.body)) { /* These come with a proposal only. */
             out->why = REJECT_MALFORMED;
             out->result = ERR_DENIED;
@@ -88,8 +96,14 @@ static void keep(struct node *n, struct span bytes, struct judged *j)
 {
     if (j->result == ERR_OK)
         j->result = mempool_add(&n->mempool, &j->id, &j->signer, bytes, n->now_ms);
-    if (j->result == ERR_OK)
-        node_pending_changed(n);
+    if (j->result != ERR_OK)
+        return;
+    if (j->blob_size != 0 && !blobs_have(n, &j->blob)) {
+        mempool_park(&n->mempool, &j->id, &j->blob, j->blob_size);
+        if (node_is_member(n))
+            blobs_want(n, &j->blob, j->blob_size);
+    }
+    node_pending_changed(n);
 }
 
 /* Checks an operation and keeps it.  ERR_CONFLICT: we have it already. */
@@ -173,6 +187,22 @@ enum err node_submit_op(struct node *n, struct span op, enum reject *why, uint64
     return e == ERR_CONFLICT && *why == REJECT_NONE ? ERR_OK : e;
 }
 
+static void look_after_parked(struct node *n)
+{
+    uint32_t next, at = mempool_first_parked(&n->mempool);
+    for (uint32_t i = 0; at != MAP_NONE && i < PARKED_LOOKED_AT; i++, at = next) {
+        struct mempool_entry *e = &n->mempool.entries[at];
+        next = mempool_next(&n->mempool, at);
+        if (n->now_ms < time_add(e->since_ms, PARKED_MS)) {
+            if (node_is_member(n))
+                blobs_want(n, &e->blob, e->blob_size);
+            continue;
+        }
+        struct hash id = e->id; /* Whoever handed it in may do so again. */
+        mempool_remove(&n->mempool, &id);
+    }
+}
+
 /* What waits longest keeps the view's timer running, so it must be something that
  * a leader can propose: what the state refuses by now goes.  The rest is handed
  * on once more before anybody is suspected for it: a leader may have been behind
@@ -180,6 +210,7 @@ enum err node_submit_op(struct node *n, struct span op, enum reject *why, uint64
 void gossip_tick(struct node *n)
 {
     uint32_t next;
+    look_after_parked(n);
     for (uint32_t at = mempool_first(&n->mempool); at != MAP_NONE; at = next) {
         next = mempool_next(&n->mempool, at);
         struct mempool_entry *e = &n->mempool.entries[at];

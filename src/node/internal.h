@@ -177,6 +177,8 @@ struct node {
     uint64_t binding_last_epoch;
 
     struct fetch fetches[FETCHES_MAX];
+    bool blobs_open;           /* a transaction with this turn's blobs */
+    bool blob_came;            /* a proposal may have waited for it */
     struct job jobs[JOBS_MAX];
     uint64_t next_job, collect_at_ms;
 
@@ -293,6 +295,7 @@ enum err gossip_want_op(struct node *n, const struct op_body *body, const struct
 
 /* --- blobs.c */
 bool blobs_have(struct node *n, const struct hash *name);
+void blobs_commit(struct node *n); /* Before any other transaction, and at the end of a turn. */
 void blobs_want(struct node *n, const struct hash *name, uint32_t size);
 void blobs_on_frame(struct node *n, const struct peer_id *from, struct span frame);
 void blobs_on_peer_down(struct node *n, const struct peer_id *peer);

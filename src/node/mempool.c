@@ -5,8 +5,10 @@
 enum err mempool_init(struct mempool *m, struct arena *arena, uint32_t capacity,
                       uint64_t bytes_max, struct map_seed seed)
 {
-    *m = (struct mempool){.capacity = capacity, .bytes_max = bytes_max, .head = MAP_NONE,
-                          .tail = MAP_NONE, .free = 0};
+    *m = (struct mempool){.capacity = capacity,
+                          .bytes_max = bytes_max,
+                          .order = {MAP_NONE, MAP_NONE, 0},
+                          .parked = {MAP_NONE, MAP_NONE, 0}};
     m->entries = arena_array(arena, capacity, sizeof *m->entries);
     if (m->entries == NULL)
         return ERR_NO_MEMORY;
@@ -20,9 +22,9 @@ enum err mempool_init(struct mempool *m, struct arena *arena, uint32_t capacity,
 
 void mempool_close(struct mempool *m)
 {
-    for (uint32_t at = m->head; at != MAP_NONE; at = m->entries[at].next)
-        free((void *)(uintptr_t)m->entries[at].bytes.ptr);
-    *m = (struct mempool){.head = MAP_NONE};
+    for (uint32_t i = 0; m->entries != NULL && i < m->capacity; i++)
+        free((void *)(uintptr_t)m->entries[i].bytes.ptr);
+    *m = (struct mempool){0};
 }
 
 bool mempool_has(const struct mempool *m, const struct hash *id)
@@ -42,16 +44,22 @@ static uint32_t signer_count(const struct mempool *m, const struct hotkey *signe
     return count == MAP_NONE ? 0 : count;
 }
 
-static void append(struct mempool *m, uint32_t at)
+static void append(struct mempool *m, struct mempool_list *l, uint32_t at)
 {
     struct mempool_entry *e = &m->entries[at];
     e->next = MAP_NONE;
-    e->prev = m->tail;
-    if (m->tail != MAP_NONE)
-        m->entries[m->tail].next = at;
-    else
-        m->head = at;
-    m->tail = at;
+    e->prev = l->tail;
+    *(l->tail != MAP_NONE ? &m->entries[l->tail].next : &l->head) = at;
+    l->tail = at;
+    l->count++;
+}
+
+static void take_out(struct mempool *m, struct mempool_list *l, uint32_t at)
+{
+    struct mempool_entry *e = &m->entries[at];
+    *(e->prev != MAP_NONE ? &m->entries[e->prev].next : &l->head) = e->next;
+    *(e->next != MAP_NONE ? &m->entries[e->next].prev : &l->tail) = e->prev;
+    l->count--;
 }
 
 enum err mempool_add(struct mempool *m, const struct hash *id, const struct hotkey *signer,
@@ -71,7 +79,7 @@ enum err mempool_add(struct mempool *m, const struct hash *id, const struct hotk
     m->free = m->entries[at].next;
     m->entries[at] = (struct mempool_entry){.id = *id, .signer = *signer, .since_ms = now_ms,
                                             .bytes = span_of(copy, bytes.len), .used = true};
-    append(m, at);
+    append(m, &m->order, at);
     enum err indexed = map_put(&m->index, id->bytes, at);
     enum err counted = map_put(&m->signers, signer->bytes, mine + 1);
     assert(indexed == ERR_OK && counted == ERR_OK); /* Both maps hold capacity entries. */
@@ -98,8 +106,7 @@ void mempool_remove(struct mempool *m, const struct hash *id)
     }
     if (e->slot != 0)
         m->reserved--;
-    *(e->prev != MAP_NONE ? &m->entries[e->prev].next : &m->head) = e->next;
-    *(e->next != MAP_NONE ? &m->entries[e->next].prev : &m->tail) = e->prev;
+    take_out(m, e->parked ? &m->parked : &m->order, at);
     m->bytes -= e->bytes.len;
     m->count--;
     free((void *)(uintptr_t)e->bytes.ptr);
@@ -107,9 +114,49 @@ void mempool_remove(struct mempool *m, const struct hash *id)
     m->free = at;
 }
 
+void mempool_park(struct mempool *m, const struct hash *id, const struct hash *blob, uint32_t size)
+{
+    uint32_t at = map_get(&m->index, id->bytes);
+    assert(at != MAP_NONE);
+    struct mempool_entry *e = &m->entries[at];
+    assert(!e->parked && e->slot == 0);
+    take_out(m, &m->order, at);
+    append(m, &m->parked, at);
+    e->parked = true;
+    e->blob = *blob;
+    e->blob_size = size;
+}
+
+uint32_t mempool_unpark(struct mempool *m, const struct hash *blob, uint64_t now_ms)
+{
+    uint32_t count = 0, next;
+    for (uint32_t at = m->parked.head; at != MAP_NONE; at = next) {
+        struct mempool_entry *e = &m->entries[at];
+        next = e->next;
+        if (!hash_equal(&e->blob, blob))
+            continue;
+        take_out(m, &m->parked, at);
+        append(m, &m->order, at);
+        e->parked = false;
+        e->since_ms = now_ms;
+        count++;
+    }
+    return count;
+}
+
+uint32_t mempool_first_parked(const struct mempool *m)
+{
+    return m->parked.head;
+}
+
 uint32_t mempool_first(const struct mempool *m)
 {
-    return m->head;
+    return m->order.head;
+}
+
+uint32_t mempool_waiting(const struct mempool *m)
+{
+    return m->order.count - m->reserved;
 }
 
 uint32_t mempool_next(const struct mempool *m, uint32_t at)
@@ -127,12 +174,12 @@ void mempool_reserve(struct mempool *m, uint32_t at, uint64_t slot)
 
 void mempool_release(struct mempool *m)
 {
-    for (uint32_t at = m->head; at != MAP_NONE; at = m->entries[at].next)
+    for (uint32_t at = m->order.head; at != MAP_NONE; at = m->entries[at].next)
         m->entries[at].slot = 0;
     m->reserved = 0;
 }
 
 uint64_t mempool_oldest_ms(const struct mempool *m)
 {
-    return m->head == MAP_NONE ? UINT64_MAX : m->entries[m->head].since_ms;
+    return m->order.head == MAP_NONE ? UINT64_MAX : m->entries[m->order.head].since_ms;
 }

@@ -2,7 +2,10 @@
  *
  * Layer: L5, a part of node.  Bounded by count and bytes, and per signer, so
  * that one signer cannot fill it: a newcomer over the limit is refused, nothing
- * is ever pushed out. */
+ * is ever pushed out.
+ *
+ * A submission whose blob is not here yet is parked: it takes its place in the
+ * order when the blob comes, and until then nobody proposes it or waits for it. */
 #ifndef NODE_MEMPOOL_H
 #define NODE_MEMPOOL_H
 
@@ -17,13 +20,20 @@ struct mempool_entry {
     struct span bytes;      /* malloc'd, owned */
     uint64_t since_ms;
     uint64_t slot;          /* proposed in this slot by us; 0: free */
-    bool used, forwarded;
-    uint32_t next, prev;    /* the arrival order */
+    bool used, forwarded, parked;
+    struct hash blob;       /* of one that is parked */
+    uint32_t blob_size;
+    uint32_t next, prev;    /* in its list */
+};
+
+struct mempool_list {
+    uint32_t head, tail, count;
 };
 
 struct mempool {
     struct mempool_entry *entries;
-    uint32_t capacity, count, head, tail, free;
+    uint32_t capacity, count, free;
+    struct mempool_list order, parked;
     uint64_t bytes, bytes_max;
     uint32_t reserved;      /* entries proposed and not yet executed */
     struct map index;       /* id -> entry */
@@ -42,14 +52,24 @@ enum err mempool_add(struct mempool *m, const struct hash *id, const struct hotk
                      struct span bytes, uint64_t now_ms);
 void mempool_remove(struct mempool *m, const struct hash *id);
 
-/* The oldest entry, and the one after; MAP_NONE at the end. */
+/* id has just been added, and its blob is not here. */
+void mempool_park(struct mempool *m, const struct hash *id, const struct hash *blob,
+                  uint32_t size);
+/* The blob is here: who waited for it waits to be decided, from now on.  How many. */
+uint32_t mempool_unpark(struct mempool *m, const struct hash *blob, uint64_t now_ms);
+/* The one parked longest; mempool_next gives those after it. */
+uint32_t mempool_first_parked(const struct mempool *m);
+
+/* The oldest entry that is not parked, and the one after; MAP_NONE at the end. */
 uint32_t mempool_first(const struct mempool *m);
 uint32_t mempool_next(const struct mempool *m, uint32_t at);
 /* Mark an entry as proposed in slot, or free all reservations (a view change). */
 void mempool_reserve(struct mempool *m, uint32_t at, uint64_t slot);
 void mempool_release(struct mempool *m);
 
-/* Arrival of the oldest entry; UINT64_MAX when empty. */
+/* Entries that are neither parked nor proposed. */
+uint32_t mempool_waiting(const struct mempool *m);
+/* Arrival of the oldest entry that is not parked; UINT64_MAX when there is none. */
 uint64_t mempool_oldest_ms(const struct mempool *m);
 
 #endif

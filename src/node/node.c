@@ -105,6 +105,7 @@ void node_close(struct node *n)
 {
     if (n == NULL)
         return;
+    blobs_commit(n);
     mempool_close(&n->mempool);
     for (uint32_t i = 0; i < SIGN_WAITS_MAX; i++)
         bytes_drop(&n->signs[i].request);
@@ -181,9 +182,8 @@ static void tell_pending(struct node *n)
     if (!n->pending_changed)
         return;
     n->pending_changed = false;
-    uint32_t waiting = n->mempool.count - n->mempool.reserved;
     struct bft_event ev = {.kind = BFT_EV_PENDING,
-                           .pending = waiting,
+                           .pending = mempool_waiting(&n->mempool),
                            .pending_since_ms = mempool_oldest_ms(&n->mempool),
                            .fill = n->epochs.end_wanted || ledger_wants_slots(n->ledger)};
     if (!n->epochs.end_wanted)
@@ -229,6 +229,7 @@ static void new_set(struct node *n)
 static void persist_and_sign(struct node *n)
 {
     signing_send(n);
+    blobs_commit(n);
     if (n->appended > n->flush_asked) {
         n->flush_asked = n->appended;
         n->world.flush(n->world.ctx, n->appended);
@@ -248,6 +249,8 @@ void node_turn(struct node *n, uint64_t now_ms)
         tick(n);
     if (n->new_set)
         new_set(n);
+    if (n->blob_came)
+        consensus_recheck(n);
     tell_pending(n);
     if (n->follow_up_count > 0)
         consensus_step(n, &ev);

@@ -140,6 +140,7 @@ static void rotate(struct node *n, uint64_t seq)
 static bool write_checkpoint(struct node *n, struct snapshot *s, struct span checkpoint)
 {
     size_t mark = arena_mark(&n->scratch);
+    blobs_commit(n);
     enum err e = db_begin(n->config.db);
     if (e == ERR_OK) {
         e = put_all(n, s, checkpoint);

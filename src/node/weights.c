@@ -28,6 +28,7 @@ static struct span record_key(uint8_t memory[SLOT_KEY_SIZE], uint64_t epoch)
 
 static bool store(struct node *n, struct span key, struct span value)
 {
+    blobs_commit(n);
     enum err e = db_begin(n->config.db);
     if (e == ERR_OK) {
         e = value.len == 0 ? db_del(n->config.db, DB_META, key)
