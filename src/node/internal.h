@@ -161,6 +161,8 @@ struct node {
     uint32_t follow_up_first, follow_up_count;
 
     uint64_t appended, flush_asked, flushed; /* journal tickets */
+    uint64_t sign_ticket;      /* of the newest request to sign */
+    uint64_t lazy_since_ms;    /* since when records may wait for the next flush */
     uint64_t journal_slot;     /* slot at which the present journal file began */
     bool journal_old;          /* the file before it is still kept */
     const char *fatal;         /* a stable name; the driver must stop the process */

@@ -225,15 +225,22 @@ static void new_set(struct node *n)
 }
 
 /* Everything that was asked to be signed leaves together, and one flush covers
- * what must be durable before its answers may be used. */
+ * what must be durable before its answers may be used.  Records that no signature
+ * waits for, such as that a slot is decided, go with the next flush: the QUORUM
+ * that decided it has durable votes that decide it again. */
 static void persist_and_sign(struct node *n)
 {
     signing_send(n);
     blobs_commit(n);
-    if (n->appended > n->flush_asked) {
-        n->flush_asked = n->appended;
-        n->world.flush(n->world.ctx, n->appended);
+    if (n->appended == n->flush_asked) {
+        n->lazy_since_ms = n->now_ms;
+        return;
     }
+    if (n->sign_ticket <= n->flush_asked && n->now_ms < time_add(n->lazy_since_ms, TICK_MS))
+        return;
+    n->flush_asked = n->appended;
+    n->lazy_since_ms = n->now_ms;
+    n->world.flush(n->world.ctx, n->appended);
 }
 
 void node_turn(struct node *n, uint64_t now_ms)

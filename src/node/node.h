@@ -6,8 +6,9 @@
  * Memory: sized at node_open from the configuration.
  *
  *   NODE-1  Nothing signed is sent before its journal records are durable.
- *   NODE-2  After a restart the node is where its durable records put it; what
- *           it had told anybody is among them.
+ *   NODE-2  After a restart the node is where its durable records put it.  What
+ *           it had told anybody is among them, or was decided by a QUORUM whose
+ *           durable votes decide it again.
  *   NODE-3  A peer acts as a validator only after a PeerBinding signed by the
  *           validator's hotkey for the peer id that the handshake proved.
  *   NODE-4  When our state root or log root differs from the certified one at

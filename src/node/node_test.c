@@ -458,6 +458,32 @@ static void one_miner_does_not_take_all_turns(void **state)
         assert_true(!b->node->jobs[i].used || b->node->jobs[i].phase == JOB_RUNNING);
 }
 
+/* --- the journal */
+
+/* A record that nothing signed waits for shares the next flush, and has one of its
+ * own before long. */
+static void records_are_flushed_when_they_must_be(void **state)
+{
+    struct bench *b = *state;
+    struct node *n = b->node;
+    struct signer_request_body body = {.tag = SIGNER_REQUEST_BODY_BFT,
+                                       .bft.statement.type = BFT_TYPE_COMMIT};
+    turn(b);
+    uint64_t before = n->appended;
+    n->appended++;
+    turn(b);
+    assert_int_equal(b->flush_ticket, before);
+    assert_non_null(signing_ask(n, SIGN_BFT, &body));
+    turn(b);
+    assert_int_equal(b->flush_ticket, before + 1);
+    n->appended++;
+    for (uint32_t i = 0; i < 249; i++)
+        turn(b);
+    assert_int_equal(b->flush_ticket, before + 1);
+    turn(b);
+    assert_int_equal(b->flush_ticket, before + 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -473,6 +499,7 @@ int main(void)
         BENCH_TEST(members_are_asked_first),
         BENCH_TEST(an_unfit_module_is_told_of_once),
         BENCH_TEST(one_miner_does_not_take_all_turns),
+        BENCH_TEST(records_are_flushed_when_they_must_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,6 +21,7 @@ struct bench {
     struct hash network;
     struct peer_id peer;
     uint32_t disconnects, sent_count, published, published_ops, bindings;
+    uint64_t flush_ticket;
     uint64_t binding_token; /* of the request to sign our binding */
     uint64_t judged;
     enum p2p_verdict verdict;
@@ -88,10 +89,9 @@ static inline void on_sign(void *ctx, struct span bytes)
         b->binding_token = r.token;
 }
 
-static inline void on_number(void *ctx, uint64_t number)
+static inline void on_flush(void *ctx, uint64_t ticket)
 {
-    (void)ctx;
-    (void)number;
+    ((struct bench *)ctx)->flush_ticket = ticket;
 }
 
 static inline void on_nothing(void *ctx)
@@ -169,7 +169,7 @@ static inline enum err start(struct bench *b)
                       .validate = on_validate,
                       .disconnect = on_disconnect,
                       .append = on_bytes,
-                      .flush = on_number,
+                      .flush = on_flush,
                       .rotate = on_nothing,
                       .drop_old = on_nothing,
                       .sign = on_sign,

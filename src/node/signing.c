@@ -41,6 +41,7 @@ struct sign_wait *signing_ask(struct node *n, enum sign_purpose purpose,
     *w = (struct sign_wait){.used = true, .purpose = purpose, .token = request.token,
                             .ticket = n->appended, .asked_ms = n->now_ms,
                             .request = bytes_keep(bytes)};
+    n->sign_ticket = n->appended;
     n->signs_end = (uint32_t)max_u64(n->signs_end, (uint64_t)(w - n->signs) + 1);
     arena_reset(&n->scratch, mark);
     if (w->request.ptr == NULL) {
