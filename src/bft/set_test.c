@@ -53,6 +53,28 @@ static void test_stake_thresholds(void **state)
         stake_thresholds(((uint64_t)1 << 61) - below);
 }
 
+/* WEAK and QUORUM ask for heads and for stake, each to the last one; and a bit
+ * behind the last member makes a set none. */
+static void test_heads_and_stake(void **state)
+{
+    (void)state;
+    static const uint64_t stakes[] = {1, 1, 150, 150};
+    struct bft_set s = set_of(stakes, 4);
+    assert_int_equal(s.weak_stake, 101);
+    assert_int_equal(s.quorum_stake, 202);
+    static const struct {
+        uint32_t members;
+        bool weak, quorum;
+    } cases[] = {{3, false, false}, {4, false, false},  {5, true, false},
+                 {7, true, false},  {12, true, false},  {13, true, true},
+                 {15, true, true},  {31, false, false}, {16 | 5, false, false}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct bft_bitmap b = bits_of(cases[i].members);
+        assert_true(bft_is_weak(&s, &b) == cases[i].weak);
+        assert_true(bft_is_quorum(&s, &b) == cases[i].quorum);
+    }
+}
+
 /* M2: two quorums share f + 1 members for every size, not only for 3f + 1. */
 static void test_count_thresholds(void **state)
 {
@@ -256,11 +278,11 @@ static void test_golden_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest all[] = {
-        cmocka_unit_test(test_stake_thresholds), cmocka_unit_test(test_count_thresholds),
-        cmocka_unit_test(test_intersections),    cmocka_unit_test(test_exactly_two_thirds),
-        cmocka_unit_test(test_foreign_bit),      cmocka_unit_test(test_sets_refused),
-        cmocka_unit_test(test_members),          cmocka_unit_test(test_schedule),
-        cmocka_unit_test(test_golden_bytes),
+        cmocka_unit_test(test_heads_and_stake),    cmocka_unit_test(test_stake_thresholds),
+        cmocka_unit_test(test_count_thresholds),   cmocka_unit_test(test_intersections),
+        cmocka_unit_test(test_exactly_two_thirds), cmocka_unit_test(test_foreign_bit),
+        cmocka_unit_test(test_sets_refused),       cmocka_unit_test(test_members),
+        cmocka_unit_test(test_schedule),           cmocka_unit_test(test_golden_bytes),
     };
     return cmocka_run_group_tests_name("bft_set", all, NULL, NULL);
 }
