@@ -31,6 +31,7 @@ struct edge {
     struct bft_effect waiting[EDGE_WAITING]; /* SIGN, CHECK and EXECUTE without an answer */
     uint32_t waiting_count;
     uint64_t now;
+    uint32_t silent; /* bit: a member of whom nothing is heard */
     bool hold_signs; /* the signer is slow */
     bool hold_checks, bad_payloads;
     uint8_t message[BFT_MESSAGE_SIZE_MAX];
@@ -106,17 +107,26 @@ static inline void edge_event(struct bft_event ev)
     edge_settle();
 }
 
-static inline void edge_tick(uint64_t ms)
-{
-    t.now += ms;
-    edge_event((struct bft_event){.kind = BFT_EV_TICK});
-}
-
 static inline void edge_hear(uint32_t from, const struct bft_message *m)
 {
     struct span bytes = bft_message_encode(m, (struct room){t.message, sizeof t.message});
     assert_non_null(bytes.ptr);
     edge_event((struct bft_event){.kind = BFT_EV_MESSAGE, .from = from, .bytes = bytes});
+}
+
+/* Time passes, with every wake-up that was asked for; who is not silent is heard
+ * all the while. */
+static inline void edge_tick(uint64_t ms)
+{
+    const struct bft_message nothing = {.tag = BFT_MESSAGE_FETCH};
+    uint64_t end = t.now + ms;
+    do {
+        t.now = min_u64(end, max_u64(t.fx.wake_at_ms, t.now));
+        for (uint32_t i = 0; i < EDGE_MEMBERS; i++)
+            if (i != t.self && (t.silent >> i & 1) == 0)
+                edge_hear(i, &nothing);
+        edge_event((struct bft_event){.kind = BFT_EV_TICK});
+    } while (t.now < end);
 }
 
 static inline void edge_clear(void)
