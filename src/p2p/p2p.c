@@ -54,7 +54,7 @@ void p2p_limits_default(struct p2p_limits *l)
         .gossip_seen_ms = 120000,
         .gossip_cache = 4096,
         .redial_min_ms = 1000,
-        .redial_max_ms = 60000,
+        .redial_max_ms = 15000,
     };
 }
 
