@@ -372,6 +372,7 @@ static struct hash id_of(const struct trace_event *e)
 
 void checks_heard(struct sim *s, struct sim_node *m, const struct trace_event *e)
 {
+    live_checks_heard(s, m, e, number_of(e, "epoch"));
     if (strcmp(e->name, "slot.executed") == 0) {
         slot_executed(s, m, number_of(e, "seq"));
         compare_checkpoint(s, m);

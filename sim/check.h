@@ -13,6 +13,7 @@
  *               certified one; an operation takes effect once; nothing is revealed early
  *   the chain   confirmed weights and anchors are what was decided and sealed, once
  *   bundles     convince a stranger, and do not with a bit flipped
+ *   duties      weights are set and logs anchored, also by one that starts again
  *   blobs       what is decided can be evaluated whoever dies
  *   rotation    a journal file that goes holds nothing that is still needed */
 #ifndef SIM_CHECK_H
@@ -46,6 +47,12 @@ void log_checks_bundles(struct sim *s, struct sim_node *m);
 /* check_live.c */
 void live_checks_begin(struct sim *s);
 void live_checks_end(struct sim *s);
+void live_checks_heard(struct sim *s, struct sim_node *m, const struct trace_event *e,
+                       uint64_t epoch);
+/* Every honest validator has set the weights of an epoch sealed after the healing,
+ * and anchored its log, although one was started again right behind the seal. */
+bool live_checks_satisfied(struct sim *s);
+void live_checks_complain(struct sim *s);
 void live_checks_decided(struct sim *s, struct sim_node *m, const struct hash *id);
 
 /* chain.c: rows as they were at a block; borrowed until the next call. */

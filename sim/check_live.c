@@ -8,6 +8,12 @@ enum { SEEN_MAX = SIM_OPS_MAX };
 struct live_checks {
     struct hash seen[SEEN_MAX]; /* decided submissions */
     uint32_t count;
+    /* The first epoch that is sealed after the healing with all there: one node is started again
+     * behind the checkpoint that has the seal, and all must do what they owe. */
+    bool is_sealed, is_started_again;
+    uint64_t sealed_before, epoch;
+    uint32_t victim;
+    bool weights[SIM_NODES_MAX], anchored[SIM_NODES_MAX];
     struct arena scratch;
 };
 
@@ -33,6 +39,90 @@ static bool is_new(struct live_checks *c, const struct hash *id)
     assert(c->count < SEEN_MAX);
     c->seen[c->count++] = *id;
     return true;
+}
+
+/* Links come up again some time after the healing. */
+static bool all_follow(struct sim *s, uint64_t epoch)
+{
+    for (uint32_t i = 0; i < s->count; i++) {
+        struct bft_view_info info;
+        if (s->nodes[i].node == NULL)
+            return false;
+        node_bft_info(s->nodes[i].node, &info);
+        if (info.epoch != epoch || !info.has_quorum || info.network_executed > info.executed + 8)
+            return false;
+    }
+    return true;
+}
+
+static void sealed(struct sim *s, uint64_t epoch)
+{
+    struct live_checks *c = s->live;
+    if (epoch < c->sealed_before || c->is_sealed)
+        return;
+    if (s->healed_us == UINT64_MAX || !all_follow(s, epoch)) {
+        c->sealed_before = epoch + 1;
+        return;
+    }
+    c->is_sealed = true;
+    c->epoch = epoch;
+    c->victim = (uint32_t)(s->config.seed % s->count);
+}
+
+/* Nobody scored, nothing to set. */
+static bool owes_weights(struct sim *s, const struct sim_node *m)
+{
+    struct weights w;
+    size_t mark = arena_mark(&s->live->scratch);
+    bool owes = ledger_weights(node_ledger(m->node), s->live->epoch, &s->live->scratch, &w) &&
+                w.entries_count > 0;
+    arena_reset(&s->live->scratch, mark);
+    return owes;
+}
+
+void live_checks_heard(struct sim *s, struct sim_node *m, const struct trace_event *e,
+                       uint64_t epoch)
+{
+    struct live_checks *c = s->live;
+    if (strcmp(e->name, "log.sealed") == 0)
+        sealed(s, epoch);
+    if (!c->is_sealed)
+        return;
+    bool mine = strcmp(e->name, "bft.stable") == 0 && m->index == c->victim;
+    if (mine && !c->is_started_again && ledger_slot(node_ledger(m->node)) > 0) {
+        c->is_started_again = true;
+        m->crash_in = 1; /* at its next effect */
+    }
+    if (strcmp(e->name, "weights.confirmed") == 0 && epoch == c->epoch)
+        c->weights[m->index] = true;
+    if (strcmp(e->name, "anchor.confirmed") == 0 && epoch == c->epoch)
+        c->anchored[m->index] = true;
+}
+
+bool live_checks_satisfied(struct sim *s)
+{
+    struct live_checks *c = s->live;
+    bool all = c->is_sealed && c->is_started_again;
+    for (uint32_t i = 0; all && i < s->count; i++) {
+        const struct sim_node *m = &s->nodes[i];
+        if (m->byzantine)
+            continue;
+        all = m->node != NULL && c->anchored[i] && (c->weights[i] || !owes_weights(s, m));
+    }
+    return all;
+}
+
+void live_checks_complain(struct sim *s)
+{
+    struct live_checks *c = s->live;
+    if (!c->is_sealed)
+        sim_fail(s, "no epoch was sealed after the healing");
+    for (uint32_t i = 0; i < s->count; i++)
+        if (!s->nodes[i].byzantine && (!c->weights[i] || !c->anchored[i]))
+            sim_fail(s, "node %u did not %s of epoch %llu%s", i,
+                     c->weights[i] ? "anchor the log" : "set the weights",
+                     (unsigned long long)c->epoch,
+                     i == c->victim ? " after it was started again" : "");
 }
 
 /* A decided submission can be evaluated whoever dies: more nodes than may fail

@@ -256,9 +256,12 @@ void sim_run(const struct sim_config *c, struct sim_result *r)
             continue;
         if (r->events % 256 != 0)
             continue;
-        if (clients_satisfied(s) && s->now_us > s->healed_us + 30000000)
+        bool late = s->now_us > s->healed_us + HEALED_MS * 1000ull, all = clients_satisfied(s);
+        if (all && live_checks_satisfied(s) && s->now_us > s->healed_us + 30000000)
             s->done = true;
-        else if (s->now_us > s->healed_us + HEALED_MS * 1000ull)
+        else if (late && all)
+            live_checks_complain(s);
+        else if (late)
             sim_fail(s, "%u s after healing, something is still not decided", HEALED_MS / 1000);
     }
     end(s);

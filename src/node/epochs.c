@@ -1,17 +1,11 @@
 #include "node/internal.h"
 
-#include "codec/wr.h"
-#include "crypto/hash.h"
 #include "epoch/epoch.h"
-#include "node/log.h"
 
 enum {
     READ_AGAIN_MS = 2000,
-    SUBMIT_AGAIN_MS = 6000,
-    TOKEN_ANCHOR = WEIGHTS_TOKENS_END,
     TOKEN_LATEST = 1,
     TOKEN_BOUNDARY = 2,
-    ANCHOR_SIZE = 4 + 8 + 8 + 3 * HASH_SIZE,
 };
 
 static struct chain_config config_of(const struct node *n)
@@ -190,65 +184,6 @@ static void look_for_the_end(struct node *n)
     n->pending_changed = true;
 }
 
-/* --- anchors */
-
-/* The candidate is the one that the seal was checked against; by the time that
- * the chain takes the anchor there is a later one. */
-void epochs_on_seal(struct node *n, uint64_t epoch)
-{
-    struct epochs *e = &n->epochs;
-    struct state_candidate c;
-    bool there = ledger_candidate(n->ledger, &n->scratch, &c);
-    assert(there);
-    e->sealed = (struct sealed_log){c.cutoff, c.log_size, c.log_root};
-    e->anchor_wanted = epoch + 1;
-    e->anchor_ms = 0;
-}
-
-/* docs/audit.md: "PAL1", epoch, log size, log root, SHA-256 of the certificate
- * and of the anchor before it. */
-static void submit_anchor(struct node *n)
-{
-    struct epochs *e = &n->epochs;
-    uint8_t memory[ANCHOR_SIZE], key[SLOT_KEY_SIZE];
-    struct span certified;
-    if (e->anchor_wanted == 0 || e->anchor_busy || n->now_ms < e->anchor_ms ||
-        db_get(n->config.db, DB_INDEX, slot_key(key, 'k', e->sealed.cutoff), &certified) != ERR_OK)
-        return;
-    struct hash cert = hash_sha256(certified);
-    struct wr w = wr_init((struct room){memory, sizeof memory});
-    wr_raw(&w, SPAN_LITERAL("PAL1"));
-    wr_u64(&w, e->anchor_wanted - 1);
-    wr_u64(&w, e->sealed.log_size);
-    wr_raw(&w, hash_span(&e->sealed.log_root));
-    wr_raw(&w, hash_span(&cert));
-    wr_raw(&w, hash_span(&e->last_anchor));
-    struct chain_action action = {.kind = CHAIN_SET_COMMITMENT,
-                                  .weights = {.netuid = n->genesis.netuid},
-                                  .commitment = wr_done(&w)};
-    e->anchor_busy = chain_submit(n->chain, TOKEN_ANCHOR, &action, n->now_ms) == ERR_OK;
-    e->anchor_ms = time_add(n->now_ms, SUBMIT_AGAIN_MS);
-    e->anchor_epoch = e->anchor_wanted - 1;
-    e->anchor = hash_sha256(wr_done(&w));
-}
-
-static void on_anchored(struct node *n, const struct chain_out *out)
-{
-    bool ok = out->outcome == CHAIN_CONFIRMED;
-    struct epochs *e = &n->epochs;
-    struct trace_event *t = trace_add(&n->trace, ok ? TRACE_INFO : TRACE_WARN,
-                                      ok ? "anchor.confirmed" : "anchor.not_confirmed");
-    trace_word(t, "outcome", chain_outcome_name(out->outcome));
-    trace_u64(t, "block", out->block);
-    trace_u64(t, "epoch", e->anchor_epoch);
-    e->anchor_busy = false;
-    if (!ok)
-        return;
-    e->last_anchor = e->anchor;
-    if (e->anchor_wanted == e->anchor_epoch + 1)
-        e->anchor_wanted = 0;
-}
-
 static void on_sign(struct node *n, const struct chain_out *out)
 {
     struct signer_request_body body = {
@@ -309,8 +244,8 @@ static void on_out(struct node *n, const struct chain_out *out)
     case CHAIN_OUT_WEIGHTS: /* Not asked for. */
         break;
     case CHAIN_OUT_RESULT:
-        if (out->token == TOKEN_ANCHOR)
-            on_anchored(n, out);
+        if (out->token == ANCHOR_TOKEN)
+            anchors_on_result(n, out);
         else
             weights_on_result(n, out);
         break;
@@ -333,7 +268,7 @@ void epochs_tick(struct node *n)
     look_for_the_end(n);
     if (node_is_member(n) && chain_is_ready(n->chain)) {
         weights_tick(n);
-        submit_anchor(n);
+        anchors_tick(n);
     }
     epochs_drain(n);
     arena_reset(&n->scratch, mark);

@@ -57,7 +57,7 @@ static void on_notice(struct node *n, const struct ledger_notice *notice, uint64
     if (notice->kind == LEDGER_WEIGHTS)
         weights_want(n, notice->epoch);
     else if (notice->kind == LEDGER_SEAL)
-        epochs_on_seal(n, notice->epoch);
+        anchors_on_seal(n, notice->epoch);
 }
 
 static void remember_slot(struct node *n, const struct bft_effect *fx, uint64_t log_first)

@@ -12,7 +12,8 @@
  *   blobs.c      content-addressed blobs: keep, serve, fetch
  *   evaluate.c   submissions to jobs, answers to attestations
  *   actions.c    what this validator wants decided: approvals, attestations
- *   epochs.c     the chain: sets, the end of an epoch, anchors
+ *   epochs.c     the chain: sets, the end of an epoch
+ *   anchors.c    the sealed log to the chain
  *   weights.c    weights to the chain: set, or committed and revealed */
 #ifndef NODE_INTERNAL_H
 #define NODE_INTERNAL_H
@@ -24,6 +25,7 @@
 #include "node/node.h"
 #include "rpc/view.h"
 #include "net_msg.h"
+#include "node_msg.h"
 #include "signer_msg.h"
 
 enum {
@@ -221,14 +223,14 @@ struct node {
         struct span next[4];          /* malloc'd: encoded op_epoch for recent boundaries */
         uint64_t next_block[4];
         uint32_t next_count;
-        bool anchor_busy;
-        uint64_t anchor_wanted, anchor_ms, anchor_epoch;
-        struct sealed_log {
-            uint64_t cutoff, log_size;
-            struct hash log_root;
-        } sealed; /* what the anchor wanted is of */
-        struct hash anchor, last_anchor; /* SHA-256: under way, confirmed last */
     } epochs;
+
+    struct anchors {
+        bool is_sealed, is_anchored, wanted, busy;
+        uint64_t try_ms;
+        struct sealed_log sealed;             /* the newest */
+        struct anchored_log sent, anchored;   /* under way, confirmed last */
+    } anchors;
 
     struct own_weights {
         bool is_known, commit_reveal; /* what the chain said at read_block: */
@@ -268,6 +270,8 @@ enum err storage_load(struct node *n);
 void storage_stable(struct node *n, struct span checkpoint);
 void storage_fetch(struct node *n, uint64_t seq);
 void storage_serve(struct node *n, struct peer *to, uint64_t seq);
+/* One record of DB_META in a transaction of its own; an empty value removes it. */
+bool storage_keep(struct node *n, struct span key, struct span value);
 bool storage_decided(struct node *n, uint64_t seq, struct span *bytes);
 
 /* --- signing.c */
@@ -319,12 +323,19 @@ void epochs_tick(struct node *n);
 const struct op_epoch *epochs_expected(struct node *n, const struct op_epoch *proposed,
                                        struct arena *scratch);
 const struct op_epoch *epochs_next(struct node *n, struct arena *scratch);
-void epochs_on_seal(struct node *n, uint64_t epoch);
 void epochs_drain(struct node *n);
 void epochs_extrinsic_signed(struct node *n, struct sign_wait *w);
 
+/* --- anchors.c */
+enum err anchors_load(struct node *n);
+enum err anchors_put(struct node *n);
+void anchors_on_seal(struct node *n, uint64_t epoch);
+void anchors_tick(struct node *n);
+void anchors_on_result(struct node *n, const struct chain_out *out);
+
 /* --- weights.c */
 enum { WEIGHTS_TOKEN_SET = 1, WEIGHTS_TOKEN_COMMIT, WEIGHTS_TOKEN_REVEAL, WEIGHTS_TOKENS_END };
+enum { ANCHOR_TOKEN = WEIGHTS_TOKENS_END };
 enum err weights_load(struct node *n);
 void weights_start(struct node *n);
 void weights_want(struct node *n, uint64_t epoch);

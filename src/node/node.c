@@ -93,6 +93,8 @@ enum err node_open(struct node **out, const struct node_config *c, const struct 
         e = storage_load(n);
     if (e == ERR_OK)
         e = weights_load(n);
+    if (e == ERR_OK)
+        e = anchors_load(n);
     if (e != ERR_OK) {
         node_close(n);
         return e;

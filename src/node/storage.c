@@ -98,6 +98,8 @@ static enum err put_all(struct node *n, const struct snapshot *s, struct span ch
     if (e == ERR_OK)
         e = put_proofs(n, s, checkpoint);
     if (e == ERR_OK)
+        e = anchors_put(n);
+    if (e == ERR_OK)
         e = db_put(n->config.db, DB_META, meta_set, s->set);
     if (e == ERR_OK)
         e = db_put(n->config.db, DB_META, meta_checkpoint, checkpoint);
@@ -185,6 +187,25 @@ void storage_stable(struct node *n, struct span bytes)
         rotate(n, seq);
         return;
     }
+}
+
+bool storage_keep(struct node *n, struct span key, struct span value)
+{
+    blobs_commit(n);
+    enum err e = db_begin(n->config.db);
+    if (e == ERR_OK) {
+        e = value.len == 0 ? db_del(n->config.db, DB_META, key)
+                           : db_put(n->config.db, DB_META, key, value);
+        if (e == ERR_OK)
+            e = db_commit(n->config.db);
+        else
+            db_abort(n->config.db);
+    }
+    if (e != ERR_OK) {
+        n->disk_trouble++;
+        trace_word(trace_add(&n->trace, TRACE_ERROR, "record.not_kept"), "why", err_name(e));
+    }
+    return e == ERR_OK;
 }
 
 /* --- loading */

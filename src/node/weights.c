@@ -26,32 +26,14 @@ static struct span record_key(uint8_t memory[SLOT_KEY_SIZE], uint64_t epoch)
 
 /* --- the store */
 
-static bool store(struct node *n, struct span key, struct span value)
-{
-    blobs_commit(n);
-    enum err e = db_begin(n->config.db);
-    if (e == ERR_OK) {
-        e = value.len == 0 ? db_del(n->config.db, DB_META, key)
-                           : db_put(n->config.db, DB_META, key, value);
-        if (e == ERR_OK)
-            e = db_commit(n->config.db);
-        else
-            db_abort(n->config.db);
-    }
-    if (e != ERR_OK) {
-        n->disk_trouble++;
-        trace_word(trace_add(&n->trace, TRACE_ERROR, "weights.not_kept"), "why", err_name(e));
-    }
-    return e == ERR_OK;
-}
-
 static bool store_record(struct node *n, const struct weight_commit *record)
 {
     uint8_t key[SLOT_KEY_SIZE];
     size_t size = WEIGHT_COMMIT_SIZE_MAX, mark = arena_mark(&n->scratch);
     struct room room = {arena_alloc(&n->scratch, size), size};
     assert(room.ptr != NULL);
-    bool ok = store(n, record_key(key, record->weights.epoch), weight_commit_encode(record, room));
+    bool ok = storage_keep(n, record_key(key, record->weights.epoch),
+                           weight_commit_encode(record, room));
     arena_reset(&n->scratch, mark);
     return ok;
 }
@@ -85,7 +67,7 @@ static void forget(struct node *n, uint64_t epoch)
     uint32_t behind = o->commit_count - (uint32_t)(c - o->commits) - 1;
     memmove(c, c + 1, behind * sizeof *c);
     o->commit_count--;
-    store(n, record_key(key, epoch), (struct span){0});
+    storage_keep(n, record_key(key, epoch), (struct span){0});
 }
 
 static enum err load_commit(struct node *n, struct span bytes)
@@ -178,7 +160,7 @@ static void confirmed(struct node *n, uint64_t epoch, uint64_t block)
     o->done_epoch = epoch;
     o->done_block = block;
     struct weights_done done = {epoch, block};
-    store(n, meta_done, weights_done_encode(&done, (struct room){memory, sizeof memory}));
+    storage_keep(n, meta_done, weights_done_encode(&done, (struct room){memory, sizeof memory}));
 }
 
 /* --- what the chain says */
