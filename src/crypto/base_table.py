@@ -7,7 +7,7 @@ import sys
 
 P = 2**255 - 19
 D = -121665 * pow(121666, P - 2, P) % P
-STRIDE, TABLES, ENTRIES = 32, 8, 64
+STRIDE, TABLES, ENTRIES = 16, 16, 64
 
 
 def add(a, b):

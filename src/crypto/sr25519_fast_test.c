@@ -50,7 +50,7 @@ static void test_constants(void **state)
     for (unsigned table = 0; table < POINT_TABLES; table++) {
         for (int digit = 1; digit < 2 * POINT_TABLE_BASE; digit += 2) {
             uint8_t scalar[32] = {0};
-            scalar[4 * table] = (uint8_t)digit;
+            scalar[POINT_STRIDE / 8 * table] = (uint8_t)digit;
             crypto_core_ristretto255_scalar_add(scalar, scalar, (uint8_t[32]){0});
             crypto_scalarmult_ristretto255_base(base, scalar);
             sum_init(&sum);

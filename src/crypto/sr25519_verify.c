@@ -26,7 +26,7 @@ bool sr25519_verify(const struct hotkey *key, struct span message, const struct 
     struct point key_point, r, result;
     struct sum sum;
     struct cached key_table[POINT_TABLE], r_table[POINT_TABLE];
-    struct digits u, v, low, high;
+    struct digits u, v, base;
     struct halves h;
     uint8_t wide_v[32] = {0}, vs[32];
 
@@ -40,24 +40,24 @@ bool sr25519_verify(const struct hotkey *key, struct span message, const struct 
     crypto_core_ristretto255_scalar_mul(vs, wide_v, c.s);
     size_t used = digits_of(h.u, HALF_BITS, POINT_WIDTH, &u);
     size_t used_v = digits_of(h.v, HALF_BITS, POINT_WIDTH, &v);
-    size_t used_low = digits_of(vs, HALF_BITS, POINT_WIDTH_BASE, &low);
-    size_t used_high = digits_of(vs + 16, HALF_BITS, POINT_WIDTH_BASE, &high);
+    size_t used_base = digits_of(vs, 256, POINT_WIDTH_BASE, &base);
     used = used > used_v ? used : used_v;
-    used = used > used_low ? used : used_low;
-    used = used > used_high ? used : used_high;
+    used_base = used_base > HALF_BITS ? HALF_BITS : used_base;
+    used = used > used_base ? used : used_base;
 
     sum_init(&sum);
     unsigned doublings = 0;
     for (size_t i = used; i-- > 0;) {
+        int low = i < HALF_BITS ? base.at[i] : 0, high = base.at[i + HALF_BITS];
         doublings++;
-        if ((u.at[i] | v.at[i] | low.at[i] | high.at[i]) == 0)
+        if ((u.at[i] | v.at[i] | low | high) == 0)
             continue;
         sum_double(&sum, doublings);
         doublings = 0;
         sum_add(&sum, key_table, h.v_negative ? u.at[i] : -u.at[i]);
         sum_add(&sum, r_table, -v.at[i]);
-        sum_add_affine(&sum, base_table[0], low.at[i]);
-        sum_add_affine(&sum, base_table[HALF_BITS / POINT_STRIDE], high.at[i]);
+        sum_add_affine(&sum, base_table[0], low);
+        sum_add_affine(&sum, base_table[HALF_BITS / POINT_STRIDE], high);
     }
     sum_double(&sum, doublings);
     sum_close(&sum, &result);
@@ -92,33 +92,33 @@ const struct hotkey *sr25519_prepared_key(const struct sr25519_prepared *p)
     return &p->key;
 }
 
-/* Both scalars fall into eight parts of 32 bits, each with a table of its own,
- * so 32 doublings do. */
+/* The digits of both scalars fall into parts of POINT_STRIDE places, each part with
+ * a table of its own, so POINT_STRIDE doublings do.  Both are below 2^253, so no
+ * digit stands beyond the last part. */
 bool sr25519_verify_prepared(const struct sr25519_prepared *p, struct span message,
                              const struct signature *s)
 {
     struct sr25519_claim c;
-    struct digits base[POINT_TABLES], key[POINT_TABLES];
+    struct digits base, key;
     struct sum sum;
     struct point result;
     uint8_t r[32];
     if (!sr25519_claim_read(&p->key, message, s, &c))
         return false;
-    for (unsigned j = 0; j < POINT_TABLES; j++) {
-        digits_of(c.s + 4 * j, POINT_STRIDE, POINT_WIDTH_BASE, &base[j]);
-        digits_of(c.k + 4 * j, POINT_STRIDE, POINT_WIDTH_PREPARED, &key[j]);
-    }
+    digits_of(c.s, 256, POINT_WIDTH_BASE, &base);
+    digits_of(c.k, 256, POINT_WIDTH_PREPARED, &key);
     sum_init(&sum);
     unsigned doublings = 0;
-    for (size_t i = POINT_STRIDE + 1; i-- > 0;) {
+    for (size_t i = POINT_STRIDE; i-- > 0;) {
         doublings++;
         for (unsigned j = 0; j < POINT_TABLES; j++) {
-            if ((base[j].at[i] | key[j].at[i]) == 0)
+            size_t at = i + (size_t)POINT_STRIDE * j;
+            if ((base.at[at] | key.at[at]) == 0)
                 continue;
             sum_double(&sum, doublings);
             doublings = 0;
-            sum_add_affine(&sum, base_table[j], base[j].at[i]);
-            sum_add_affine(&sum, p->tables[j], -key[j].at[i]);
+            sum_add_affine(&sum, base_table[j], base.at[at]);
+            sum_add_affine(&sum, p->tables[j], -key.at[at]);
         }
     }
     sum_double(&sum, doublings);

@@ -35,7 +35,7 @@ struct verifier_sr25519;
 enum { VERIFIER_KEYS_MAX = 4096, VERIFIER_MEMORY_MAX = 1 << 20 };
 
 struct verifier_config {
-    uint32_t keys;        /* Prepared keys, 1 .. VERIFIER_KEYS_MAX; 16 kB each. */
+    uint32_t keys;        /* Prepared keys, 1 .. VERIFIER_KEYS_MAX; 31 kB each. */
     uint32_t remembered;  /* Signatures, 0 .. VERIFIER_MEMORY_MAX; 140 B each. */
     struct map_seed seed; /* Of the process: nobody outside may know it. */
 };
