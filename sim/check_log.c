@@ -319,7 +319,8 @@ static void one_bundle(struct sim *s, struct sim_node *m, const struct hash *id)
     struct audit_report r;
     struct span bundle;
     size_t mark = arena_mark(&c->scratch);
-    enum err e = m->view.rpc.bundle(m->view.rpc.ctx, id, &c->scratch, &bundle);
+    uint64_t height = 0;
+    enum err e = m->view.rpc.bundle(m->view.rpc.ctx, id, &height, &c->scratch, &bundle);
     struct span made = e == ERR_OK ? sim_keep(bundle) : (struct span){0};
     arena_reset(&c->scratch, mark); /* It may have taken all of it. */
     if (e == ERR_OK) {

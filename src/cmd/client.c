@@ -11,7 +11,7 @@
 #include "os/files.h"
 #include "rpc/rpc.h"
 
-enum { CALL_TIMEOUT_MS = 20000, CONNECT_TIMEOUT_MS = 3000, BLOB_TRIES = 20 };
+enum { CALL_TIMEOUT_MS = 20000, CONNECT_TIMEOUT_MS = 3000, BLOB_TRIES = 100 };
 
 static bool option_number(const char *text, uint64_t max, uint64_t *out)
 {
@@ -351,8 +351,10 @@ static bool put_pieces(struct client *c, struct span bytes, const struct hash *n
         json_t *answer = client_ask(c, "blob_put", params);
         if (answer == NULL)
             return false;
+        /* Another client may have sent some of the same blob. */
+        uint64_t have = client_number(answer, "have");
+        offset = have > offset && have <= bytes.len ? have : offset + len;
         json_decref(answer);
-        offset += len;
     }
     return true;
 }
@@ -368,7 +370,7 @@ bool client_blob_put(struct client *c, struct span bytes, struct hash *name)
     for (uint32_t i = 0; i < BLOB_TRIES; i++) {
         if (put_pieces(c, bytes, name))
             return true;
-        if (c->rpc_code != RPC_CONFLICT || !client_pause(c))
+        if ((c->rpc_code != RPC_CONFLICT && c->rpc_code != RPC_BUSY) || !client_pause(c))
             break;
     }
     client_complain(c, "the blob is not taken");

@@ -72,13 +72,14 @@ static bool find_leading(struct client *c, const char *score, struct hash *id)
     return found;
 }
 
-static json_t *await_bundle(struct client *c, const struct hash *id)
+/* The first piece, when there is one; it says under which height the rest is. */
+static json_t *await_piece(struct client *c, const struct hash *id)
 {
     for (;;) {
-        json_t *hex = client_ask(c, "audit_bundle",
-                                 json_pack("{s:o}", "submission", client_hex(hash_span(id))));
-        if (hex != NULL)
-            return hex;
+        json_t *piece = client_ask(c, "audit_bundle",
+                                   json_pack("{s:o}", "submission", client_hex(hash_span(id))));
+        if (piece != NULL)
+            return piece;
         if (c->rpc_code != RPC_NOT_YET || !client_pause(c)) {
             client_complain(c, "there is no bundle");
             return NULL;
@@ -86,10 +87,54 @@ static json_t *await_bundle(struct client *c, const struct hash *id)
     }
 }
 
+/* What a piece says, behind what is there already.  False: it does not fit. */
+static bool add_piece(struct room *whole, size_t *have, const json_t *piece)
+{
+    uint64_t size = client_number(piece, "size");
+    struct span bytes;
+    if (whole->ptr == NULL && size > 0 && size <= BUNDLE_MAX)
+        *whole = (struct room){malloc(size), size};
+    if (whole->ptr == NULL || size != whole->len ||
+        client_bytes(client_text(piece, "bytes"), &bytes) != ERR_OK)
+        return false;
+    bool fits = bytes.len > 0 && bytes.len <= whole->len - *have;
+    if (fits) {
+        memcpy(whole->ptr + *have, bytes.ptr, bytes.len);
+        *have += bytes.len;
+    }
+    free((void *)(uintptr_t)bytes.ptr);
+    return fits;
+}
+
+/* In malloc'd memory. */
+static bool fetch_bundle(struct client *c, const struct hash *id, struct room *whole)
+{
+    size_t have = 0;
+    json_t *piece = await_piece(c, id);
+    uint64_t height = client_number(piece, "height");
+    *whole = (struct room){0};
+    while (piece != NULL) {
+        bool fits = add_piece(whole, &have, piece);
+        json_decref(piece);
+        if (!fits) {
+            c->code = cmd_complain(EXIT_FAILED, "the node's answer is no bundle", c->rpc, NULL,
+                                   "is it a node of this version?");
+            break;
+        }
+        if (have == whole->len)
+            return true;
+        piece = client_call(c, "audit_bundle",
+                            json_pack("{s:o, s:I, s:I}", "submission", client_hex(hash_span(id)),
+                                      "height", (json_int_t)height, "offset", (json_int_t)have));
+    }
+    free(whole->ptr);
+    return false;
+}
+
 static int bundle(struct client *c, const char *submission, const char *score, const char *out)
 {
     struct hash id;
-    struct span bytes;
+    struct room whole;
     if (out == NULL || (submission == NULL) == (score == NULL)) {
         return cmd_usage(usage);
     }
@@ -98,19 +143,14 @@ static int bundle(struct client *c, const char *submission, const char *score, c
                             "an id has 64 hexadecimal digits", NULL);
     if (score != NULL && !find_leading(c, score, &id))
         return c->code;
-    json_t *hex = await_bundle(c, &id);
-    if (hex == NULL)
+    if (!fetch_bundle(c, &id, &whole))
         return c->code;
-    enum err e = json_is_string(hex) ? client_bytes(json_string_value(hex), &bytes) : ERR_MALFORMED;
-    json_decref(hex);
+    size_t size = whole.len;
+    enum err e = file_write(out, span_of(whole.ptr, size), 0644);
+    free(whole.ptr);
     if (e != ERR_OK)
-        return cmd_complain(EXIT_FAILED, "the node's answer is no bundle", c->rpc, err_text(e),
-                            NULL);
-    e = file_write(out, bytes, 0644);
-    size_t size = bytes.len;
-    free((void *)(uintptr_t)bytes.ptr);
-    if (e != ERR_OK)
-        return cmd_complain(EXIT_FAILED, "the file cannot be written", out, err_text(e), NULL);
+        return cmd_complain(EXIT_FAILED, "the file cannot be written", out, err_text(e),
+                            "name a file in a folder that is there and yours, with --out");
     if (c->json)
         return client_print(json_pack("{s:s, s:I, s:o}", "file", out, "size", (json_int_t)size,
                                       "submission", client_hex(hash_span(&id))));

@@ -46,6 +46,25 @@ static int report(struct client *c, const struct hash *id, const char *done)
     return EXIT_DONE;
 }
 
+/* The look that every validator takes before it approves. */
+static bool would_load(struct client *c, const struct challenge_file *file, struct span module,
+                       struct arena *arena)
+{
+    char why[512];
+    struct sandbox_facts facts;
+    struct sandbox_verdict v;
+    sandbox_inspect(module, arena, &facts, &v);
+    if (v.outcome == OUTCOME_OK)
+        sandbox_admit(&facts, &file->policy, &v);
+    if (v.outcome == OUTCOME_OK)
+        return true;
+    snprintf(why, sizeof why, "%s: %.*s", outcome_name(v.outcome), (int)v.detail_size, v.detail);
+    c->code = cmd_complain(EXIT_REFUSED, "no validator would load this module", file->folder, why,
+                           "`platform challenge check DIR` tells the same; mend the module, or the "
+                           "policy in challenge.ini");
+    return false;
+}
+
 static int challenge_register(struct client *c, const char *hotkey, const char *module_path,
                               uint64_t share)
 {
@@ -67,8 +86,8 @@ static int challenge_register(struct client *c, const char *hotkey, const char *
                                 "`platform challenge build DIR` makes it");
         } else {
             challenge_file_register(file, module, (uint16_t)share, &body.challenge_register);
-            bool ok =
-                client_blob_put(c, module, &name) && client_send_op(c, hotkey, &body, true, &op);
+            bool ok = would_load(c, file, module, &arena) && client_blob_put(c, module, &name) &&
+                      client_send_op(c, hotkey, &body, true, &op);
             if (ok)
                 id = registry_challenge_id(&body.challenge_register, &arena);
             code = ok ? report(c, &id, "registered") : c->code;

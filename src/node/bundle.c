@@ -95,8 +95,22 @@ static enum err encode(struct building *b, struct span *out)
     return out->ptr == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
-enum err bundle_build(struct node *n, const struct hash *submission, struct arena *scratch,
-                      struct span *out)
+static enum err take_checkpoint(struct building *b, uint64_t height)
+{
+    uint8_t key[SLOT_KEY_SIZE];
+    struct span bytes = b->n->stable_bytes;
+    if (bytes.len == 0)
+        return ERR_TIMEOUT;
+    enum err e = ERR_OK;
+    if (height != 0)
+        e = db_get(b->n->config.db, DB_INDEX, slot_key(key, 'k', height), &bytes);
+    if (e == ERR_OK)
+        e = bft_checkpoint_decode(arena_copy(b->arena, bytes), b->arena, &b->checkpoint);
+    return e;
+}
+
+enum err bundle_build(struct node *n, const struct hash *submission, uint64_t *height,
+                      struct arena *scratch, struct span *out)
 {
     struct building *b = arena_alloc(scratch, sizeof *b);
     struct state_submission s;
@@ -105,11 +119,9 @@ enum err bundle_build(struct node *n, const struct hash *submission, struct aren
     if (!ledger_submission(n->ledger, submission, scratch, &s) ||
         s.phase != SUBMISSION_PHASE_FINAL)
         return ERR_NOT_FOUND;
-    if (n->stable_bytes.len == 0)
-        return ERR_TIMEOUT;
     b->n = n;
     b->arena = scratch;
-    enum err e = bft_checkpoint_decode(n->stable_bytes, scratch, &b->checkpoint);
+    enum err e = take_checkpoint(b, *height);
     b->bundle = (struct audit_bundle){.format = AUDIT_FORMAT, .network = n->network,
                                       .checkpoint = b->checkpoint, .leaves = b->leaves};
     if (e == ERR_OK)
@@ -118,5 +130,9 @@ enum err bundle_build(struct node *n, const struct hash *submission, struct aren
         e = add_handovers(b);
     if (e == ERR_OK)
         e = add_blobs(b, &s);
-    return e == ERR_OK ? encode(b, out) : e;
+    if (e == ERR_OK)
+        e = encode(b, out);
+    if (e == ERR_OK)
+        *height = b->checkpoint.cert.statement.seq;
+    return e;
 }

@@ -206,10 +206,10 @@ static bool view_checkpoint(void *ctx, struct arena *scratch, struct bft_checkpo
            bft_checkpoint_decode(n->stable_bytes, scratch, out) == ERR_OK;
 }
 
-static enum err view_bundle(void *ctx, const struct hash *submission, struct arena *scratch,
-                            struct span *out)
+static enum err view_bundle(void *ctx, const struct hash *submission, uint64_t *height,
+                            struct arena *scratch, struct span *out)
 {
-    return bundle_build(((struct view *)ctx)->node, submission, scratch, out);
+    return bundle_build(((struct view *)ctx)->node, submission, height, scratch, out);
 }
 
 void view_init(struct view *v, struct node *node, struct host *host, uint64_t now_ms)

@@ -21,9 +21,10 @@ void view_init(struct view *v, struct node *node, struct host *host, uint64_t no
 bool view_metric(void *ctx, uint32_t index, struct rpc_metric *out);
 
 /* The file that proves the score of a final submission (docs/audit.md), in
- * scratch.  ERR_NOT_FOUND: not final; ERR_TIMEOUT: final, and no stable
- * checkpoint covers it yet; ERR_NO_MEMORY. */
-enum err bundle_build(struct node *n, const struct hash *submission, struct arena *scratch,
-                      struct span *out);
+ * scratch, under the certified checkpoint at *height; 0: the newest, told there.
+ * ERR_NOT_FOUND: not final, or no such checkpoint; ERR_TIMEOUT: final, and the
+ * checkpoint does not cover it yet; ERR_NO_MEMORY. */
+enum err bundle_build(struct node *n, const struct hash *submission, uint64_t *height,
+                      struct arena *scratch, struct span *out);
 
 #endif

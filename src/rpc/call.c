@@ -6,9 +6,16 @@
 #include "crypto/hash.h"
 #include "crypto/ss58.h"
 
+/* A bundle holds two blobs; they are there as they were read and as they are sent. */
+static size_t scratch_size(const struct rpc_config *c)
+{
+    return RPC_SCRATCH_SIZE + 4 * (size_t)c->blob_bytes_max;
+}
+
 size_t rpc_arena_size(const struct rpc_config *c)
 {
-    return sizeof(struct rpc) + RPC_ANSWER_MAX + RPC_SCRATCH_SIZE + (size_t)c->blob_bytes_max +
+    return sizeof(struct rpc) + RPC_ANSWER_MAX + scratch_size(c) +
+           UPLOADS_MAX * ((size_t)c->blob_bytes_max + ARENA_ALIGN) +
            RPC_EVENTS_MAX * sizeof(struct event_slot) + 8 * ARENA_ALIGN;
 }
 
@@ -21,10 +28,14 @@ enum err rpc_init(struct rpc **out, struct arena *arena, const struct rpc_config
     r->config = *c;
     r->events = arena_array(arena, RPC_EVENTS_MAX, sizeof *r->events);
     r->answer = (struct room){arena_alloc(arena, RPC_ANSWER_MAX), RPC_ANSWER_MAX};
-    r->upload.bytes = (struct room){arena_alloc(arena, c->blob_bytes_max), c->blob_bytes_max};
-    struct room scratch = {arena_alloc(arena, RPC_SCRATCH_SIZE), RPC_SCRATCH_SIZE};
-    if (r->events == NULL || r->answer.ptr == NULL || r->upload.bytes.ptr == NULL ||
-        scratch.ptr == NULL)
+    struct room scratch = {arena_alloc(arena, scratch_size(c)), scratch_size(c)};
+    bool there = r->events != NULL && r->answer.ptr != NULL && scratch.ptr != NULL;
+    for (uint32_t i = 0; i < UPLOADS_MAX && there; i++) {
+        r->uploads[i].bytes = (struct room){arena_alloc(arena, c->blob_bytes_max),
+                                            c->blob_bytes_max};
+        there = r->uploads[i].bytes.ptr != NULL;
+    }
+    if (!there)
         return ERR_NO_MEMORY;
     arena_init(&r->scratch, scratch);
     *out = r;

@@ -14,7 +14,15 @@
 #include "rpc/emit.h"
 #include "rpc/rpc.h"
 
-enum { PARAMS_MAX = 4, RPC_SCRATCH_SIZE = 48 << 20 };
+enum {
+    PARAMS_MAX = 4,
+    RPC_SCRATCH_SIZE = 48 << 20, /* and what a bundle of the largest blobs takes */
+    BUNDLE_PIECE_MAX = 1 << 20,  /* twice that in hexadecimal */
+    UPLOADS_MAX = 4,
+    UPLOAD_IDLE_MS = 10000,
+};
+
+static_assert(2 * (int)BUNDLE_PIECE_MAX <= (int)RPC_ANSWER_MAX / 2);
 
 enum param_kind { PARAM_NONE, PARAM_HASH, PARAM_HOTKEY, PARAM_NUMBER, PARAM_BYTES };
 
@@ -58,10 +66,12 @@ extern const struct method_table rpc_node_methods, rpc_write_methods, rpc_state_
 /* The index-th of all; NULL past the end. */
 const struct method *rpc_method_at(uint32_t index);
 
-/* A blob that arrives in pieces, in order; one at a time. */
+/* A blob that arrives in pieces, in order.  Who sends the same blob shares it; one
+ * that nobody has added to for UPLOAD_IDLE_MS makes room for another. */
 struct upload {
     struct hash name;
-    uint64_t size, have;
+    uint64_t size, have; /* size 0: unused */
+    uint64_t at_ms;      /* of the latest piece */
     struct room bytes;
 };
 
@@ -74,10 +84,10 @@ struct rpc {
     struct rpc_config config;
     struct arena scratch; /* reset for each request */
     struct room answer;
-    struct upload upload;
+    struct upload uploads[UPLOADS_MAX];
     struct event_slot *events; /* event id is at id % RPC_EVENTS_MAX */
     uint64_t newest_event;     /* 0: none yet */
-    uint64_t requests, errors, refused_hosts, refused_requests;
+    uint64_t requests, errors, refused_hosts, refused_requests, refused_uploads;
 };
 
 static inline struct failure failed(enum rpc_code code, const char *text)

@@ -65,6 +65,8 @@ static void own_rows(struct rpc *r, struct page *p)
          r->refused_hosts},
         {RPC_COUNTER, "rpc_refused_requests_total", "HTTP requests answered with a status of 4xx.",
          NULL, r->refused_requests},
+        {RPC_COUNTER, "rpc_uploads_refused_total", "Pieces of blobs without a place.", NULL,
+         r->refused_uploads},
         {RPC_COUNTER, "rpc_events_total", "Events of the stream.", NULL, r->newest_event},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++)

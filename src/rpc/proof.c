@@ -288,15 +288,30 @@ static struct failure audit_proof(struct rpc *r, const struct arg *args, struct 
     return SUCCEEDED;
 }
 
+/* A bundle has a module and an input in it, and so may be larger than an answer.
+ * The pieces of one height belong together. */
 static struct failure audit_bundle(struct rpc *r, const struct arg *args, struct emit *j)
 {
     struct span bundle;
-    enum err e = view(r)->bundle(view(r)->ctx, &args[0].hash, &r->scratch, &bundle);
+    uint64_t height = args[1].given ? args[1].number : 0;
+    uint64_t offset = args[2].given ? args[2].number : 0;
+    uint64_t length = args[3].given ? args[3].number : BUNDLE_PIECE_MAX;
+    enum err e = view(r)->bundle(view(r)->ctx, &args[0].hash, &height, &r->scratch, &bundle);
     if (e == ERR_TIMEOUT)
         return failed(RPC_NOT_YET, "the score is not under a certified checkpoint yet");
+    if (e == ERR_NO_MEMORY)
+        return failed(RPC_TOO_BIG, "the bundle is larger than this node can put together");
     if (e != ERR_OK)
         return failed(RPC_NOT_FOUND, "no final score of this submission here");
-    emit_hex(j, "result", bundle);
+    if (offset > bundle.len)
+        return failed(RPC_PARAMS, "the offset is past the bundle's end");
+    length = min_u64(min_u64(length, BUNDLE_PIECE_MAX), bundle.len - offset);
+    emit_object(j, "result");
+    emit_number(j, "height", height);
+    emit_number(j, "size", bundle.len);
+    emit_number(j, "offset", offset);
+    emit_hex(j, "bytes", span_of(bundle.ptr + offset, (size_t)length));
+    emit_end(j);
     return SUCCEEDED;
 }
 
@@ -320,9 +335,12 @@ static const struct method methods[] = {
      audit_proof,
      {{"index", PARAM_NUMBER, false}, {"size", PARAM_NUMBER, true}}},
     {"audit_bundle",
-     "the file that proves a final score",
+     "a piece of the file that proves a final score, under the checkpoint at height",
      audit_bundle,
-     {{"submission", PARAM_HASH, false}}},
+     {{"submission", PARAM_HASH, false},
+      {"height", PARAM_NUMBER, true},
+      {"offset", PARAM_NUMBER, true},
+      {"length", PARAM_NUMBER, true}}},
 };
 
 const struct method_table rpc_proof_methods = {methods, COUNT_OF(methods)};

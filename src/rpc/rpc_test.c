@@ -1,5 +1,6 @@
 #include "base/test.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 
 #include "codec/hex.h"
@@ -236,6 +237,66 @@ static void test_blobs_arrive_in_pieces(void **state)
                      RPC_TOO_BIG);
 }
 
+static json_int_t have_of(json_t *answer)
+{
+    json_int_t have =
+        json_integer_value(json_object_get(json_object_get(answer, "result"), "have"));
+    json_decref(answer);
+    return have;
+}
+
+static void test_uploads_share_their_places(void **state)
+{
+    struct world *w = *state;
+    char names[UPLOADS_MAX + 1][65];
+    for (uint32_t i = 0; i <= UPLOADS_MAX; i++) {
+        struct hash h = hash_blake2b(span_of(&i, 4));
+        hex_of(&h, names[i]);
+    }
+    for (uint32_t i = 0; i < UPLOADS_MAX; i++)
+        assert_int_equal(have_of(call(w, "blob_put", "[\"%s\",4,0,\"%02x00\"]", names[i], i)), 2);
+    const char *last = names[UPLOADS_MAX];
+    assert_int_equal(code_of(call(w, "blob_put", "[\"%s\",4,0,\"0400\"]", last)), RPC_BUSY);
+    /* Who begins the same blob anew is told how far it is. */
+    assert_int_equal(have_of(call(w, "blob_put", "[\"%s\",4,0,\"01\"]", names[1])), 2);
+    /* All but one go on; the idle one makes room. */
+    for (uint32_t t = 0; t < 2 * UPLOAD_IDLE_MS / 500; t++) {
+        sample_step(&w->sample);
+        for (uint32_t i = 1; i < UPLOADS_MAX; i++)
+            json_decref(call(w, "blob_put", "[\"%s\",4,0,\"00\"]", names[i]));
+    }
+    assert_int_equal(have_of(call(w, "blob_put", "[\"%s\",4,0,\"0400\"]", last)), 2);
+    assert_int_equal(code_of(call(w, "blob_put", "[\"%s\",4,2,\"0000\"]", names[0])), RPC_BUSY);
+    for (uint32_t i = 1; i <= UPLOADS_MAX; i++)
+        assert_int_equal(have_of(call(w, "blob_put", "[\"%s\",4,2,\"0000\"]", names[i])), 4);
+}
+
+static void test_a_bundle_larger_than_an_answer_comes_in_pieces(void **state)
+{
+    struct world *w = *state;
+    char id[65];
+    uint64_t size = 1, have = 0, height = 0;
+    hex_of(&w->sample.submissions[0].id, id);
+    while (have < size) {
+        json_t *answer =
+            call(w, "audit_bundle",
+                 "{\"submission\":\"%s\",\"height\":%" PRIu64 ",\"offset\":%" PRIu64 "}", id,
+                 height, have);
+        json_t *result = json_object_get(answer, "result");
+        const char *hex = json_string_value(json_object_get(result, "bytes"));
+        assert_non_null(hex);
+        size = (uint64_t)json_integer_value(json_object_get(result, "size"));
+        height = (uint64_t)json_integer_value(json_object_get(result, "height"));
+        assert_int_equal(hex[1] - '0', have >> 20);
+        have += strlen(hex) / 2;
+        json_decref(answer);
+    }
+    assert_int_equal(have, 5 << 20);
+    assert_int_equal(code_of(call(w, "audit_bundle", "[\"%s\",%d]", id, 9)), RPC_NOT_FOUND);
+    assert_int_equal(code_of(call(w, "audit_bundle", "[\"%s\",8,%d]", id, (5 << 20) + 1)),
+                     RPC_PARAMS);
+}
+
 static void test_an_answer_over_the_limit_is_an_error(void **state)
 {
     struct world *w = *state;
@@ -429,6 +490,8 @@ int main(void)
         IN_WORLD(test_batches_and_notifications),
         IN_WORLD(test_operations_are_taken_or_refused_with_a_code),
         IN_WORLD(test_blobs_arrive_in_pieces),
+        IN_WORLD(test_uploads_share_their_places),
+        IN_WORLD(test_a_bundle_larger_than_an_answer_comes_in_pieces),
         IN_WORLD(test_an_answer_over_the_limit_is_an_error),
         IN_WORLD(test_proofs_lead_to_the_certified_root),
         IN_WORLD(test_answers_under_its_own_names_only),

@@ -124,9 +124,11 @@ struct rpc_view {
     bool (*log_entry)(void *ctx, uint64_t index, struct arena *scratch, struct span *entry);
     bool (*final_at)(void *ctx, const struct hash *submission, uint64_t *index);
     bool (*checkpoint)(void *ctx, struct arena *scratch, struct bft_checkpoint *out);
-    /* The file that proves a final score.  ERR_TIMEOUT: not certified yet. */
-    enum err (*bundle)(void *ctx, const struct hash *submission, struct arena *scratch,
-                       struct span *out);
+    /* The file that proves a final score, under the checkpoint at *height (0: the
+     * newest, which is told): the same bytes each time.  ERR_TIMEOUT: not certified
+     * yet; ERR_NO_MEMORY: larger than the scratch. */
+    enum err (*bundle)(void *ctx, const struct hash *submission, uint64_t *height,
+                       struct arena *scratch, struct span *out);
 };
 
 #endif

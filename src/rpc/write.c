@@ -68,34 +68,63 @@ static struct failure keep_blob(struct rpc *r, struct span bytes, struct hash *n
                             : failed(RPC_INTERNAL, "the blob could not be stored");
 }
 
-/* Pieces come in order; the first one (offset 0) begins anew. */
-static struct failure take_piece(struct rpc *r, const struct arg *args, bool *whole)
+/* The upload of this blob, or a place for it; NULL: all are at work. */
+static struct upload *find_upload(struct rpc *r, const struct hash *name, uint64_t now_ms)
 {
-    struct upload *u = &r->upload;
+    struct upload *place = NULL;
+    for (uint32_t i = 0; i < UPLOADS_MAX; i++) {
+        struct upload *u = &r->uploads[i];
+        if (u->size != 0 && hash_equal(&u->name, name))
+            return u;
+        if (u->size == 0 || now_ms >= time_add(u->at_ms, UPLOAD_IDLE_MS))
+            place = place == NULL || u->size == 0 ? u : place;
+    }
+    if (place != NULL)
+        place->size = 0;
+    return place;
+}
+
+/* Pieces come in order; one at offset 0 begins a blob that has not begun.  What is
+ * there already is not taken again: the answer says how far it is. */
+static struct failure take_piece(struct rpc *r, const struct arg *args, struct upload **out)
+{
     const struct hash *name = &args[0].hash;
     uint64_t size = args[1].number, offset = args[2].number;
     struct span piece = args[3].bytes;
-    if (size == 0 || size > u->bytes.len)
+    struct rpc_status s;
+    if (size == 0 || size > r->config.blob_bytes_max)
         return failed(RPC_TOO_BIG, "the blob is over its limit");
-    if (offset == 0)
+    view(r)->status(view(r)->ctx, &s);
+    struct upload *u = find_upload(r, name, s.uptime_ms);
+    if (u == NULL) {
+        r->refused_uploads++;
+        return failed(RPC_BUSY, "other blobs are being uploaded; try again later");
+    }
+    if (u->size == 0 && offset == 0)
         *u = (struct upload){.name = *name, .size = size, .bytes = u->bytes};
-    if (!hash_equal(&u->name, name) || u->size != size || u->have != offset)
+    if (u->size != size || u->have < offset)
         return failed(RPC_CONFLICT, "not the next piece of this blob; begin at offset 0");
     if (piece.len == 0 || piece.len > size - offset)
         return failed(RPC_PARAMS, "the piece goes past the blob's size");
-    memcpy(u->bytes.ptr + offset, piece.ptr, piece.len);
-    u->have += piece.len;
-    *whole = u->have == size;
+    u->at_ms = s.uptime_ms;
+    if (u->have == offset) {
+        memcpy(u->bytes.ptr + offset, piece.ptr, piece.len);
+        u->have += piece.len;
+    }
+    *out = u;
     return SUCCEEDED;
 }
 
 static struct failure blob_put(struct rpc *r, const struct arg *args, struct emit *j)
 {
-    struct upload *u = &r->upload;
-    bool whole = false;
+    struct upload *u = NULL;
     struct hash name = args[0].hash;
-    struct failure f = take_piece(r, args, &whole);
-    if (f.code == RPC_OK && whole) {
+    struct failure f = take_piece(r, args, &u);
+    if (f.code != RPC_OK)
+        return f;
+    uint64_t have = u->have;
+    bool whole = have == u->size;
+    if (whole) {
         struct span bytes = span_of(u->bytes.ptr, u->size);
         struct hash real = hash_blake2b(bytes);
         u->size = u->have = 0;
@@ -108,7 +137,7 @@ static struct failure blob_put(struct rpc *r, const struct arg *args, struct emi
     emit_object(j, "result");
     emit_hash(j, "blob", &name);
     emit_bool(j, "whole", whole);
-    emit_number(j, "have", args[2].number + args[3].bytes.len);
+    emit_number(j, "have", have);
     emit_end(j);
     return SUCCEEDED;
 }
@@ -156,7 +185,7 @@ static const struct method methods[] = {
      submission_submit,
      {{"op", PARAM_BYTES, false}, {"blob", PARAM_BYTES, false}}},
     {"blob_put",
-     "a blob piece by piece, in order; name is its BLAKE2b-256",
+     "a blob piece by piece, in order, from offset have on; name is its BLAKE2b-256",
      blob_put,
      {{"blob", PARAM_HASH, false},
       {"size", PARAM_NUMBER, false},

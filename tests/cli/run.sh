@@ -203,6 +203,28 @@ json_code=$?
 if [ $json_code -eq 0 ]; then ok "every command answers in JSON"; else no "every command answers in JSON"; fi
 grep "^not ok" "$dir/out"
 
+# The largest module and the largest input that the nodes take (blob_bytes_max): the proof is over 2 MiB.
+cp -r "$dir/tsp" "$dir/big"
+python3 - "$dir/big" <<'PY'
+import os, sys
+d = sys.argv[1]
+ini = open(d + "/challenge.ini").read().replace("name = tsp", "name = big").replace("tsp.c", "tsp.c, pad.c")
+lines = [l for l in ini.split("\n") if not l.startswith("input_bytes")]
+lines.insert(lines.index("[policy]") + 1, "input_bytes = 1048576")
+open(d + "/challenge.ini", "w").write("\n".join(lines))
+pad = ",".join(str(b) for b in os.urandom(1040000))
+open(d + "/pad.c", "w").write("__attribute__((used)) const unsigned char pad[] = {" + pad + "};\n")
+open(d + "/input", "wb").write(os.urandom(1048576))
+PY
+expect "a challenge with a module of 1 MiB is built" 0 "$platform" challenge build "$dir/big" --sdk "$root/sdk"
+if [ "$(wc -c <"$dir/big/big.wasm")" -gt 1040000 ]; then ok "... with all of it"; else no "... with all of it"; fi
+expect "... is registered" 0 "$platform" challenge register "$dir/big" --hotkey "$dir/owner" --share 500
+expect "... is activated" 0 "$platform" challenge activate big --hotkey "$dir/owner" --wait
+expect "... and an input of 1 MiB gets a result" 0 "$platform" submit --challenge big --hotkey "$dir/miner2" --final --json "$dir/big/input"
+big=$(field id)
+expect "its bundle leaves the node in pieces" 0 "$platform" audit bundle --submission "$big" --out "$dir/bundle4"
+if [ "$(wc -c <"$dir/bundle4")" -gt 2097152 ]; then ok "... with both in it"; else no "... with both in it"; fi
+
 expect "a bundle by submission" 0 "$platform" audit bundle --submission "$best" --out "$dir/bundle"
 expect "a bundle by score" 0 "$platform" audit bundle --score "$miner:tsp" --out "$dir/bundle2"
 bad=$("$platform" submission list --json | python3 -c 'import json,sys
@@ -221,6 +243,8 @@ expect "the other one, too" 0 verify "$dir/bundle2" --json
 if json_only && [ "$(field level)" = 5 ] && [ "$(field signers)" -ge 3 ]; then ok "... as JSON"; else no "... as JSON"; fi
 expect "the refused entry's verifies" 0 verify "$dir/bundle3" ""
 has "... as invalid" "run here +invalid, score 0"
+expect "so does the one of 2 MiB" 0 verify "$dir/bundle4" --json
+if [ "$(field level)" = 5 ]; then ok "... at level 5"; else no "... at level 5"; fi
 expect "--no-run stops at level 2" 0 verify "$dir/bundle" --no-run
 has "... and names what is missing" "missing +engine"
 expect "a worker that is not there is no verdict" 1 verify "$dir/bundle" "--worker $dir/nothing"
