@@ -2,6 +2,8 @@
 
 #include <sodium.h>
 
+enum { STACK_BELOW = 4096 };
+
 struct secret {
     size_t size;
     uint8_t bytes[];
@@ -92,4 +94,9 @@ bool secret_equal(struct span a, struct span b)
 void secret_wipe(void *memory, size_t size)
 {
     sodium_memzero(memory, size);
+}
+
+void secret_wipe_below(void)
+{
+    sodium_stackzero(STACK_BELOW);
 }

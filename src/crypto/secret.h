@@ -47,4 +47,9 @@ bool secret_equal(struct span a, struct span b);
 /* secret_wipe clears memory in a way that the compiler may not drop. */
 void secret_wipe(void *memory, size_t size);
 
+/* secret_wipe_below clears the stack below the caller, where the functions that
+ * it called have left theirs: libsodium's scalar arithmetic copies its operands
+ * and does not wipe them. */
+void secret_wipe_below(void);
+
 #endif

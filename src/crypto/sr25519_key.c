@@ -141,6 +141,7 @@ void sr25519_sign(const struct sr25519_keypair *k, struct span message,
     secret_wipe(wide, sizeof wide);
     secret_wipe(r, sizeof r);
     secret_wipe(ck, sizeof ck);
+    secret_wipe_below();
 }
 
 /* --- Derivation by one junction (its text is read in sr25519_path.c) ------- */

@@ -1,11 +1,15 @@
 #include "crypto/crypto_test.h"
 
+#include <sodium.h>
+
 #include "base/prng.h"
+#include "crypto/bip39.h"
 #include "crypto/keccak.h"
 #include "crypto/merlin.h"
 #include "crypto/secret.h"
 #include "crypto/sr25519.h"
 #include "crypto/sr25519_claim.h"
+#include "crypto/sr25519_key.h"
 #include "crypto/ss58.h"
 
 static const uint8_t entropy[SR25519_ENTROPY_SIZE] = {1, 2, 3};
@@ -158,6 +162,70 @@ static void test_soft_public_derivation_meets_the_secret_one(void **state)
     sr25519_close(root);
 }
 
+/* A path has so many junctions and no more; what is no number is text. */
+static void test_limits_of_a_path(void **state)
+{
+    (void)state;
+    struct sr25519_keypair *root = open_uri("//Alice"), *child = NULL, *by_code;
+    char path[2 * (SR25519_PATH_JUNCTIONS_MAX + 1) + 1] = "";
+    struct hotkey derived;
+    for (size_t i = 0; i <= SR25519_PATH_JUNCTIONS_MAX; i++) {
+        if (i > 0) {
+            assert_int_equal(sr25519_derive(root, span_of(path, 2 * i), &child), ERR_OK);
+            assert_int_equal(
+                sr25519_derive_public(sr25519_public(root), span_of(path, 2 * i), &derived),
+                ERR_OK);
+            assert_true(hotkey_equal(&derived, sr25519_public(child)));
+            sr25519_close(child);
+        }
+        memcpy(path + 2 * i, "/1", 2);
+    }
+    child = NULL;
+    struct span long_path = span_of(path, 2 * (SR25519_PATH_JUNCTIONS_MAX + 1));
+    assert_int_equal(sr25519_derive(root, long_path, &child), ERR_MALFORMED);
+    assert_int_equal(sr25519_derive_public(sr25519_public(root), long_path, &derived),
+                     ERR_MALFORMED);
+    assert_null(child);
+    static const struct {
+        const char *path;
+        uint8_t code[32];
+    } codes[] = {{"//a1", {8, 'a', '1'}}, {"//1a", {8, '1', 'a'}}, {"//258", {2, 1}}};
+    for (size_t i = 0; i < COUNT_OF(codes); i++) {
+        struct span text = span_of(codes[i].path, strlen(codes[i].path));
+        assert_int_equal(sr25519_derive(root, text, &child), ERR_OK);
+        assert_int_equal(sr25519_derive_hard(root, codes[i].code, &by_code), ERR_OK);
+        assert_true(hotkey_equal(sr25519_public(child), sr25519_public(by_code)));
+        sr25519_close(child);
+        sr25519_close(by_code);
+    }
+    sr25519_close(root);
+}
+
+/* By other implementations (schnorrkel through polkadot-js): a soft child of
+ * a known key, for the code of "foo". */
+static void test_known_children(void **state)
+{
+    (void)state;
+    uint8_t secret[64], code[32] = {0x0c, 'f', 'o', 'o'};
+    struct hotkey derived, known;
+    struct sr25519_keypair *k, *child;
+    from_hex("28b0ae221c6bb06856b287f60d7ea0d98552ea5a16db16956849aa371db3eb51"
+             "fd190cce74df356432b410bd64682309d6dedb27c76845daf388557cbac3ca34",
+             secret, 64);
+    assert_int_equal(sr25519_from_shifted(span_of(secret, 64), &k), ERR_OK);
+    assert_hex(sr25519_public(k)->bytes,
+               "46ebddef8cd9bb167dc30878d7113b7e168e6f0646beffd77d69d39bad76b47a");
+    assert_int_equal(sr25519_derive_soft(k, code, &child), ERR_OK);
+    assert_hex(sr25519_public(child)->bytes,
+               "40b9675df90efa6069ff623b0fdfcf706cd47ca7452a5056c7ad58194d23440a");
+    sr25519_close(child);
+    assert_int_equal(sr25519_derive_soft_public(sr25519_public(k), code, &derived), ERR_OK);
+    assert_hex(derived.bytes, "40b9675df90efa6069ff623b0fdfcf706cd47ca7452a5056c7ad58194d23440a");
+    sr25519_close(k);
+    memset(&known, 0, sizeof known);
+    assert_int_equal(sr25519_derive_soft_public(&known, code, &derived), ERR_BAD_KEY);
+}
+
 static void test_a_signature_of_another_implementation(void **state)
 {
     (void)state;
@@ -270,6 +338,156 @@ static void test_secret_memory(void **state)
     for (size_t i = 0; i < COUNT_OF(bad); i++)
         assert_int_equal(secret_from_hex(span_of(bad[i], strlen(bad[i])), 4, &s), ERR_MALFORMED);
     secret_close(NULL);
+    assert_true(secret_equal(SPAN_LITERAL("a"), SPAN_LITERAL("a")));
+    assert_false(secret_equal(SPAN_LITERAL("a"), SPAN_LITERAL("b")));
+    assert_false(secret_equal(SPAN_LITERAL("ab"), SPAN_LITERAL("ac")));
+    assert_false(secret_equal(SPAN_LITERAL("ab"), SPAN_LITERAL("a")));
+    assert_true(secret_equal((struct span){0}, (struct span){0}));
+}
+
+/* The mappings of this process: guarded memory takes some of its own. */
+static uint32_t mappings(void)
+{
+    uint32_t lines = 0;
+    FILE *f = fopen("/proc/self/maps", "r");
+    assert_non_null(f);
+    for (int c = fgetc(f); c != EOF; c = fgetc(f))
+        lines += c == '\n';
+    fclose(f);
+    return lines;
+}
+
+/* Every keypair that is made on the way is closed, also when something fails. */
+static void test_no_key_is_left_behind(void **state)
+{
+    (void)state;
+    struct sr25519_keypair *root = open_uri("//Alice"), *k = NULL;
+    uint32_t before = 0;
+    for (uint32_t i = 0; i < 300; i++) {
+        if (i == 20)
+            before = mappings();
+        sr25519_close(open_uri("//Alice/1//2"));
+        assert_int_equal(sr25519_from_uri(SPAN_LITERAL("//Alice//"), &k), ERR_MALFORMED);
+        assert_int_equal(sr25519_derive(root, SPAN_LITERAL("/1//2"), &k), ERR_OK);
+        sr25519_close(k);
+    }
+    assert_true(mappings() < before + 50);
+    sr25519_close(root);
+}
+
+/* --- what is left on the stack ------------------------------------------------ */
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SEES_STACK 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SEES_STACK 0
+#endif
+#endif
+#ifndef SEES_STACK
+#define SEES_STACK 1
+#endif
+
+enum { DEAD_SIZE = 48 << 10 };
+
+/* Looks at stack memory that a call before has left. */
+static __attribute__((noinline)) bool stack_holds(const uint8_t *bytes, size_t size)
+{
+    uint8_t dead[DEAD_SIZE];
+    __asm__ volatile("" : : "r"(dead) : "memory");
+    return memmem(dead, sizeof dead, bytes, size) != NULL;
+}
+
+static __attribute__((noinline)) void stack_fill(uint8_t with)
+{
+    uint8_t dead[DEAD_SIZE + 4096];
+    memset(dead, with, sizeof dead);
+    __asm__ volatile("" : : "r"(dead) : "memory");
+}
+
+static __attribute__((noinline)) void leave(const uint8_t *bytes)
+{
+    uint8_t copy[64];
+    memcpy(copy, bytes, sizeof copy);
+    __asm__ volatile("" : : "r"(copy) : "memory");
+}
+
+#define LEAVES_NOTHING(call)                                                                       \
+    do {                                                                                           \
+        stack_fill(0x55);                                                                          \
+        (void)!(call);                                                                             \
+        for (size_t n_ = 0; n_ < secrets; n_++)                                                    \
+            assert_false(stack_holds(secret[n_], 24));                                             \
+    } while (0)
+
+/* The nonce scalar of a signature, and the challenge times the key. */
+static void parts_of(const struct sr25519_keypair *k, struct span message,
+                     const struct signature *s, uint8_t r[32], uint8_t ck[32])
+{
+    uint8_t key[SR25519_SECRET_SIZE], c[32], sum[32];
+    struct merlin t;
+    sr25519_export_canonical(k, key);
+    sr25519_transcript(&t, message, sr25519_public(k)->bytes);
+    sr25519_challenge(&t, s->bytes, c);
+    memcpy(sum, s->bytes + 32, 32);
+    sum[31] &= 0x7f;
+    crypto_core_ristretto255_scalar_mul(ck, c, key);
+    crypto_core_ristretto255_scalar_sub(r, sum, ck);
+}
+
+/* Seeds, scalars and nonces are wiped from where they passed. */
+static void test_no_secret_is_left_on_the_stack(void **state)
+{
+    (void)state;
+    uint8_t *all = calloc(8, 64), *secret[16], other[64];
+    size_t secrets = 0;
+    memset(other, 0x33, sizeof other);
+    stack_fill(0x55);
+    leave(other);
+    if (!SEES_STACK || !stack_holds(other, 24))
+        skip();
+    struct sr25519_keypair *k = NULL, *child = NULL;
+    struct span phrase =
+        SPAN_LITERAL("bottom drive obey lake curtain smoke basket hold race lonely fit walk");
+    static const uint8_t code[32] = {4, 'x'};
+    uint8_t *seed = all, *key = all + 64, *of_child = all + 128, *signing = all + 192;
+    struct signature s;
+    size_t size;
+    for (size_t i = 0; i < 32; i++)
+        seed[i] = (uint8_t)(17 * i + 3);
+    /* What each of these makes is known here from a run before. */
+    assert_int_equal(sr25519_from_seed(span_of(seed, 32), &k), ERR_OK);
+    sr25519_export_canonical(k, key);
+    assert_int_equal(sr25519_derive_soft(k, code, &child), ERR_OK);
+    sr25519_export_canonical(child, of_child);
+    sr25519_close(child);
+    sr25519_sign(k, SPAN_LITERAL("m"), entropy, &s);
+    parts_of(k, SPAN_LITERAL("m"), &s, signing, signing + 32);
+    assert_int_equal(bip39_entropy(phrase, (struct room){all + 256, BIP39_ENTROPY_MAX}, &size),
+                     ERR_OK);
+    assert_int_equal(bip39_substrate_seed(phrase, (struct span){0}, all + 320), ERR_OK);
+    sr25519_close(k);
+    uint8_t *const wanted[] = {seed,          key,     key + 32,     of_child,
+                               of_child + 32, signing, signing + 32, all + 320};
+    for (size_t i = 0; i < COUNT_OF(wanted); i++)
+        secret[secrets++] = wanted[i];
+
+    LEAVES_NOTHING(sr25519_from_seed(span_of(seed, 32), &k));
+    LEAVES_NOTHING(sr25519_derive_soft(k, code, &child));
+    sr25519_close(child);
+    LEAVES_NOTHING(sr25519_derive_hard(k, code, &child));
+    sr25519_close(child);
+    LEAVES_NOTHING(sr25519_derive(k, SPAN_LITERAL("//a/b"), &child));
+    sr25519_close(child);
+    LEAVES_NOTHING(sr25519_from_canonical(span_of(key, 64), &child));
+    sr25519_close(child);
+    LEAVES_NOTHING((sr25519_sign(k, SPAN_LITERAL("m"), entropy, &s), 0));
+    sr25519_close(k);
+    LEAVES_NOTHING(sr25519_from_phrase(phrase, (struct span){0}, &k));
+    sr25519_close(k);
+    LEAVES_NOTHING(bip39_substrate_seed(phrase, (struct span){0}, all + 384));
+    assert_false(stack_holds(all + 256, size));
+    free(all);
 }
 
 int main(void)
@@ -281,12 +499,16 @@ int main(void)
         cmocka_unit_test(test_known_uris),
         cmocka_unit_test(test_refused_uris),
         cmocka_unit_test(test_soft_public_derivation_meets_the_secret_one),
+        cmocka_unit_test(test_limits_of_a_path),
+        cmocka_unit_test(test_known_children),
         cmocka_unit_test(test_a_signature_of_another_implementation),
         cmocka_unit_test(test_a_signature_that_ends_a_block),
         cmocka_unit_test(test_every_flipped_bit_is_refused),
         cmocka_unit_test(test_a_scalar_beyond_the_order_is_refused),
         cmocka_unit_test(test_the_zero_key_is_refused),
         cmocka_unit_test(test_secret_memory),
+        cmocka_unit_test(test_no_key_is_left_behind),
+        cmocka_unit_test(test_no_secret_is_left_on_the_stack),
     };
     return cmocka_run_group_tests_name("sr25519", all, NULL, NULL);
 }

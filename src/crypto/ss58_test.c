@@ -98,6 +98,14 @@ static void test_a_short_prefix_in_the_long_form_is_refused(void **state)
     base58_encode(span_of(raw + 7, 36), text, sizeof text);
     assert_int_equal(ss58_decode(text_of(text), &a), ERR_MALFORMED);
 
+    /* A first byte of 128 begins no prefix at all. */
+    raw[7] = 0x80;
+    raw[8] = 0x40;
+    crypto_generichash(sum, sizeof sum, raw, 7 + 34, NULL, 0);
+    memcpy(raw + 7 + 34, sum, 2);
+    base58_encode(span_of(raw + 7, 36), text, sizeof text);
+    assert_int_equal(ss58_decode(text_of(text), &a), ERR_MALFORMED);
+
     /* The same bytes under 64 are one of the good spellings. */
     raw[7] = 0x50;
     raw[8] = 0;
