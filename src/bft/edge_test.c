@@ -313,7 +313,7 @@ static void a_status_says_which_votes_are_here(void **state)
     edge_vote(b, &q);
     edge_clear();
     edge_tick(500);
-    struct bft_message m;
+    struct bft_message m = {0};
     assert_int_equal(edge_sent(BFT_ALL, BFT_MESSAGE_STATUS, &m), 1);
     assert_int_equal(m.status.prepares_count, BFT_WINDOW);
     assert_int_equal(m.status.payloads, 2); /* of the second slot */
@@ -365,7 +365,7 @@ static void a_checkpoint_is_helped(void **state)
     for (uint64_t seq = 1; seq <= 16; seq++)
         edge_decided(0, seq, seq);
     status(peer, (struct bft_status){.executed = 16});
-    struct bft_message m;
+    struct bft_message m = {0};
     assert_int_equal(edge_sent(peer, BFT_MESSAGE_VOTE, &m), 1);
     assert_int_equal(m.vote.statement.type, BFT_TYPE_CHECKPOINT);
     for (uint32_t i = 0; i < EDGE_MEMBERS; i++)

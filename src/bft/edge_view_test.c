@@ -80,7 +80,7 @@ static void claims_are_backed_by_certificates(void **state)
     cert = edge_cert(&low, EDGE_ALL);
     edge_view_change(m, &a, &cert, 1);
     assert_int_equal(edge_asked(BFT_TYPE_NEW_VIEW, 2, 0, NULL), 1);
-    struct bft_message nv;
+    struct bft_message nv = {0};
     assert_int_equal(edge_sent(BFT_ALL, BFT_MESSAGE_NEW_VIEW, &nv), 1);
     assert_int_equal(nv.new_view.body.reproposals_count, 1);
     assert_true(hash_equal(&nv.new_view.body.reproposals[0].digest, &high.digest));
@@ -100,7 +100,7 @@ static void the_later_certificate_is_kept(void **state)
     struct bft_cert first = edge_cert(&low, EDGE_ALL), second = edge_cert(&high, EDGE_ALL);
     edge_view_change((t.self + 1) % EDGE_MEMBERS, &a, &first, 1);
     edge_view_change((t.self + 2) % EDGE_MEMBERS, &b, &second, 1);
-    struct bft_message nv;
+    struct bft_message nv = {0};
     assert_int_equal(edge_sent(BFT_ALL, BFT_MESSAGE_NEW_VIEW, &nv), 1);
     assert_true(hash_equal(&nv.new_view.body.reproposals[0].digest, &high.digest));
 }
@@ -124,7 +124,7 @@ static void certificates_go_to_the_next_leader(void **state)
     edge_propose(0, 17, 17);
     edge_votes(BFT_TYPE_PREPARE, 0, 17, 17);
     edge_tick(1000);
-    struct bft_message m;
+    struct bft_message m = {0};
     assert_int_equal(edge_sent(BFT_ALL, BFT_MESSAGE_VIEW_CHANGE, &m), 1);
     assert_int_equal(m.view_change.certs_count, 0);
     assert_int_equal(m.view_change.core.stable, 16);
@@ -167,7 +167,7 @@ static void a_new_view_is_made_once(void **state)
     assert_int_equal(edge_info().view, 0);
     t.hold_signs = false;
     edge_settle();
-    struct bft_message nv;
+    struct bft_message nv = {0};
     assert_int_equal(edge_sent(BFT_ALL, BFT_MESSAGE_NEW_VIEW, &nv), 1);
     assert_int_equal(edge_info().view, 1);
     assert_int_equal(nv.new_view.body.certs_count, 1); /* of the checkpoint */
