@@ -298,8 +298,9 @@ static bool listen_all(struct daemon *d, struct p2p_config *c)
         char text[P2P_ADDRESS_TEXT_MAX];
         if (net_listen(d->net, &c->listen[i], &c->listen[i].port) == ERR_OK)
             continue;
+        const char *why = strerror(errno);
         p2p_endpoint_text(&c->listen[i], text);
-        daemon_say("cannot listen for peers", text, strerror(errno), "choose another --listen");
+        daemon_say("cannot listen for peers", text, why, "choose another --listen");
         return false;
     }
     return true;

@@ -72,9 +72,13 @@ static bool choose_ports(struct devnet *d)
                          "choose another, or leave it out");
         return ports_are_free(d);
     }
-    for (d->port_base = FIRST; d->port_base < LAST; d->port_base += STEP)
-        if (ports_are_free(d))
+    for (d->port_base = FIRST; d->port_base < LAST; d->port_base += STEP) {
+        /* Between this look and the programs' own another devnet may look, too. */
+        char claim[64];
+        snprintf(claim, sizeof claim, "platform-devnet-%u", d->port_base);
+        if (ports_are_free(d) && process_claim(claim) && ports_are_free(d))
             return true;
+    }
     cmd_complain(EXIT_FAILED, "no ports are free", NULL, NULL, "give --port-base");
     return false;
 }

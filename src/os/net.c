@@ -341,9 +341,9 @@ enum err net_listen(struct net *n, const struct p2p_endpoint *at, uint16_t *port
     if (r == 0)
         r = uv_tcp_getsockname(l, (struct sockaddr *)&address, &len);
     if (r < 0) {
-        errno = -r;
         uv_close((uv_handle_t *)l, on_listener_closed);
         n->listener_count--;
+        errno = -r;
         return ERR_IO;
     }
     struct p2p_endpoint bound;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -124,6 +125,23 @@ bool process_port_is_free(uint16_t port)
     bool is_free = bind(fd, (struct sockaddr *)&at, sizeof at) == 0 && listen(fd, 1) == 0;
     close(fd);
     return is_free;
+}
+
+/* An abstract socket: no file is left, and the kernel ends the claim with us. */
+bool process_claim(const char *name)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    size_t len = strlen(name);
+    assert(len <= 64);
+    memcpy(at.sun_path + 1, name, len);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len);
+    if (bind(fd, (struct sockaddr *)&at, size) == 0)
+        return true; /* The descriptor is the claim; it stays open. */
+    close(fd);
+    return false;
 }
 
 void process_pause(uint32_t ms)

@@ -33,6 +33,10 @@ enum err process_load(const char *path, struct process *out);
 /* Nobody listens on 127.0.0.1:port. */
 bool process_port_is_free(uint16_t port);
 
+/* process_claim: true for one process of this host at a time, from then on until
+ * it ends.  name: at most 64 characters. */
+bool process_claim(const char *name);
+
 void process_pause(uint32_t ms);
 
 #endif

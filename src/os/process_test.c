@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/test.h"
@@ -64,11 +65,30 @@ static void what_is_no_process_is_refused(void **state)
     assert_int_equal(process_start(argv, "/dev/null", &p), ERR_IO);
 }
 
+static void a_claim_is_for_one(void **state)
+{
+    (void)state;
+    char name[64];
+    snprintf(name, sizeof name, "process-test-%d", getpid());
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(process_claim(name) ? 0 : 1);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_true(process_claim(name)); /* the child's ended with it */
+    assert_false(process_claim(name));
+    name[0] = 'q';
+    assert_true(process_claim(name));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_process_is_known_by_its_start),
         cmocka_unit_test(what_is_no_process_is_refused),
+        cmocka_unit_test(a_claim_is_for_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
