@@ -104,8 +104,10 @@ static void join(struct bft *b)
         if (bft_is_weak(&b->set, &w))
             best = vc->core.view;
     }
+    /* What others plan, or do about a leader that is gone, is no failure of ours. */
+    bool planned = b->segments >= BFT_ROTATION || !bft_hears(b, bft_leader(&b->set, b->view));
     if (best > b->target)
-        bft_view_change_start(b, best, b->segments >= BFT_ROTATION);
+        bft_view_change_start(b, best, planned);
 }
 
 /* After every VIEW-CHANGE taken. */
