@@ -1,21 +1,19 @@
 /* An equivocating leader: half of the others get another proposal for the same
  * slot, and a vote for it.  It signs with its own key only. */
-#include <stdlib.h>
-
 #include "check.h"
 #include "crypto/hash.h"
 #include "net_msg.h"
 
 static void send_message(struct sim_node *m, uint32_t to, const struct bft_message *message)
 {
-    size_t size = BFT_BATCH_SIZE_MAX + 4096;
-    uint8_t *inner = malloc(size), *outer = malloc(size + 64);
+    struct arena *scratch = &m->sim->scratch;
+    size_t size = BFT_BATCH_SIZE_MAX + 4096, mark = arena_mark(scratch);
+    uint8_t *inner = arena_raw(scratch, size), *outer = arena_raw(scratch, size + 64);
     assert(inner != NULL && outer != NULL);
     struct net_frame f = {.tag = NET_FRAME_BFT,
                           .bft = {bft_message_encode(message, (struct room){inner, size})}};
     machine_frame(m, to, P2P_BFT, net_frame_encode(&f, (struct room){outer, size + 64}));
-    free(inner);
-    free(outer);
+    arena_reset(scratch, mark);
 }
 
 static void sign_statement(struct sim_node *m, const struct bft_statement *st,
@@ -31,8 +29,11 @@ static void sign_statement(struct sim_node *m, const struct bft_statement *st,
 static void propose_another(struct sim_node *m, uint32_t to, const struct bft_propose *p)
 {
     struct bft_message message = {.tag = BFT_MESSAGE_PROPOSE, .propose = *p};
-    struct bft_statement st = {.type = BFT_TYPE_PROPOSE, .epoch = p->epoch, .view = p->view,
-                               .seq = p->seq, .digest = bft_payload_digest((struct span){0})};
+    struct bft_statement st = {.type = BFT_TYPE_PROPOSE,
+                               .epoch = p->epoch,
+                               .view = p->view,
+                               .seq = p->seq,
+                               .digest = bft_payload_digest((struct span){0})};
     message.propose.payload = (struct span){0};
     sign_statement(m, &st, &message.propose.signature);
     send_message(m, to, &message);
@@ -45,18 +46,17 @@ static void propose_another(struct sim_node *m, uint32_t to, const struct bft_pr
 
 bool byzantine_send(struct sim_node *m, uint32_t to, struct span frame)
 {
-    struct arena arena = {0};
+    struct arena *scratch = &m->sim->scratch;
     struct net_frame f;
     struct bft_message message;
     bool sent = false;
-    enum err e = arena_open(&arena, 4 << 20);
-    assert(e == ERR_OK);
-    if (net_frame_decode(frame, &arena, &f) == ERR_OK && f.tag == NET_FRAME_BFT &&
-        bft_message_decode(f.bft.message, &arena, &message) == ERR_OK &&
+    size_t mark = arena_mark(scratch);
+    if (net_frame_decode(frame, scratch, &f) == ERR_OK && f.tag == NET_FRAME_BFT &&
+        bft_message_decode(f.bft.message, scratch, &message) == ERR_OK &&
         message.tag == BFT_MESSAGE_PROPOSE && to % 2 == 1 && message.propose.payload.len > 0) {
         propose_another(m, to, &message.propose);
         sent = prng_chance(&m->prng, 1, 2); /* Sometimes both. */
     }
-    arena_close(&arena);
+    arena_reset(scratch, mark);
     return sent;
 }

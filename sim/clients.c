@@ -33,24 +33,21 @@ struct clients {
 
 /* memory, alloc and evaluate, and nothing in them: enough to be approved. */
 static const uint8_t tiny_module[] = {
-    0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x01, 0x0c, 0x02, 0x60, 0x01, 0x7f, 0x01,
-    0x7f, 0x60, 0x02, 0x7f, 0x7f, 0x01, 0x7e, 0x03, 0x03, 0x02, 0x00, 0x01, 0x05, 0x03, 0x01,
-    0x00, 0x01, 0x07, 0x1d, 0x03, 0x06, 'm',  'e',  'm',  'o',  'r',  'y',  0x02, 0x00, 0x05,
-    'a',  'l',  'l',  'o',  'c',  0x00, 0x00, 0x08, 'e',  'v',  'a',  'l',  'u',  'a',  't',
-    'e',  0x00, 0x01, 0x0a, 0x0b, 0x02, 0x04, 0x00, 0x41, 0x08, 0x0b, 0x04, 0x00, 0x42, 0x00,
-    0x0b};
+    0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x01, 0x0c, 0x02, 0x60, 0x01, 0x7f, 0x01, 0x7f,
+    0x60, 0x02, 0x7f, 0x7f, 0x01, 0x7e, 0x03, 0x03, 0x02, 0x00, 0x01, 0x05, 0x03, 0x01, 0x00, 0x01,
+    0x07, 0x1d, 0x03, 0x06, 'm',  'e',  'm',  'o',  'r',  'y',  0x02, 0x00, 0x05, 'a',  'l',  'l',
+    'o',  'c',  0x00, 0x00, 0x08, 'e',  'v',  'a',  'l',  'u',  'a',  't',  'e',  0x00, 0x01, 0x0a,
+    0x0b, 0x02, 0x04, 0x00, 0x41, 0x08, 0x0b, 0x04, 0x00, 0x42, 0x00, 0x0b};
 
 /* --- evaluations */
 
 struct span sim_evaluate(struct sim_node *m, uint64_t token, struct span bytes, struct room out)
 {
-    struct arena arena = {0};
-    struct sandbox_job job;
-    enum err e = arena_open(&arena, 1 << 20);
-    assert(e == ERR_OK);
-    e = sandbox_job_decode(bytes, &arena, &job);
-    assert(e == ERR_OK);
     struct sim *s = m->sim;
+    struct sandbox_job job;
+    size_t mark = arena_mark(&s->scratch);
+    enum err e = sandbox_job_decode(bytes, &s->scratch, &job);
+    assert(e == ERR_OK);
     struct span answer = {0};
     if (!(s->chaos && (s->faults & SIM_INFRA) && prng_chance(&m->prng, 1, 4))) {
         struct hash output = hash_tagged("SIMEVALU", job.input);
@@ -67,7 +64,7 @@ struct span sim_evaluate(struct sim_node *m, uint64_t token, struct span bytes, 
         }
         answer = sandbox_answer_encode(&a, out);
     }
-    arena_close(&arena);
+    arena_reset(&s->scratch, mark);
     return answer;
 }
 
@@ -94,7 +91,7 @@ static struct client_op *sign(struct sim *s, struct sim_node *m, const struct ho
                                 .signer = *key,
                                 .body = *body}};
     size_t mark = arena_mark(&c->scratch), size = 256 << 10;
-    struct room room = {arena_alloc(&c->scratch, size), size};
+    struct room room = {arena_raw(&c->scratch, size), size};
     struct span bytes;
     op_signing_bytes(&op.content, room, &bytes);
     sim_sign(key, bytes, &op.signature);
@@ -119,7 +116,7 @@ static void sign_again(struct sim *s, struct sim_node *m, struct client_op *o)
             nonce = &c->nonces[1 + i];
     op.content.epoch = ledger_epoch(node_ledger(m->node));
     op.content.nonce = (*nonce)++;
-    struct room room = {arena_alloc(&c->scratch, size), size};
+    struct room room = {arena_raw(&c->scratch, size), size};
     struct span bytes;
     op_signing_bytes(&op.content, room, &bytes);
     sim_sign(&op.content.signer, bytes, &op.signature);

@@ -59,12 +59,14 @@ static bool guard_allows(struct sim_node *m, const struct bft_statement *st)
 static void sign_tagged(struct sim_node *m, const char *tag, struct span body,
                         struct signature *out)
 {
-    uint8_t *bytes = malloc(8 + body.len);
+    struct arena *scratch = &m->sim->scratch;
+    size_t mark = arena_mark(scratch);
+    uint8_t *bytes = arena_raw(scratch, 8 + body.len);
     assert(bytes != NULL);
     memcpy(bytes, tag, 8);
     memcpy(bytes + 8, body.ptr, body.len);
     sim_sign(&m->key, span_of(bytes, 8 + body.len), out);
-    free(bytes);
+    arena_reset(scratch, mark);
 }
 
 static void sign_binding(struct sim_node *m, const struct peer_binding *b, struct signature *out)
@@ -75,13 +77,14 @@ static void sign_binding(struct sim_node *m, const struct peer_binding *b, struc
 
 static void sign_op(struct sim_node *m, const struct op_content *content, struct signature *out)
 {
-    size_t size = OP_CONTENT_SIZE_MAX + 16;
-    uint8_t *memory = malloc(size);
+    struct arena *scratch = &m->sim->scratch;
+    size_t size = OP_CONTENT_SIZE_MAX + 16, mark = arena_mark(scratch);
+    uint8_t *memory = arena_raw(scratch, size);
     struct span bytes;
     assert(memory != NULL);
     op_signing_bytes(content, (struct room){memory, size}, &bytes);
     sim_sign(&m->key, bytes, out);
-    free(memory);
+    arena_reset(scratch, mark);
 }
 
 /* The chain checks real signatures. */
@@ -101,11 +104,10 @@ static void sign_extrinsic(struct sim_node *m, const struct signer_extrinsic *x,
 
 void sim_signer(struct sim_node *m, struct span bytes)
 {
-    struct arena arena = {0};
+    struct arena *scratch = &m->sim->scratch;
     struct signer_request request;
-    enum err e = arena_open(&arena, 1 << 20);
-    assert(e == ERR_OK);
-    e = signer_request_decode(bytes, &arena, &request);
+    size_t mark = arena_mark(scratch);
+    enum err e = signer_request_decode(bytes, scratch, &request);
     assert(e == ERR_OK);
     struct signer_reply reply = {.token = request.token, .verdict = SIGNER_VERDICT_SIGNED};
     switch (request.body.tag) {
@@ -132,7 +134,7 @@ void sim_signer(struct sim_node *m, struct span bytes)
         sign_extrinsic(m, &request.body.extrinsic, &reply.signature);
         break;
     }
-    arena_close(&arena);
+    arena_reset(scratch, mark);
     uint8_t out[SIGNER_REPLY_SIZE_MAX];
     struct span answer = signer_reply_encode(&reply, (struct room){out, sizeof out});
     sim_at(m->sim, 60 + prng_below(&m->prng, 300) + m->slow_us,

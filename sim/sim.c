@@ -4,7 +4,7 @@
 
 #include "check.h"
 
-enum { HEALED_MS = 180000, PAUSE_MS = 4000 };
+enum { HEALED_MS = 180000, PAUSE_MS = 4000, SCRATCH_SIZE = 8 << 20 };
 
 static void draw(struct sim *s)
 {
@@ -190,6 +190,8 @@ static void begin(struct sim *s)
 {
     s->chaos = true;
     s->verifier = (struct verifier){sim_verify, NULL};
+    enum err e = arena_open(&s->scratch, SCRATCH_SIZE);
+    assert(e == ERR_OK);
     checks_begin(s);
     log_checks_begin(s);
     live_checks_begin(s);
@@ -231,6 +233,7 @@ static void end(struct sim *s)
     log_checks_end(s);
     live_checks_end(s);
     links_end(s);
+    arena_close(&s->scratch);
     free(s->heap);
     free(s);
 }

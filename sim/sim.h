@@ -159,6 +159,7 @@ struct sim {
     struct clients *clients;
     uint64_t next_message;
     struct verifier verifier;
+    struct arena scratch; /* within one call; taken once, since clearing it costs */
 };
 
 /* event.c */
