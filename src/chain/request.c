@@ -87,7 +87,7 @@ static void put_extrinsic(struct chain *c, struct wr *w)
     const struct submit *s = submit_active(c);
     size_t mark = arena_mark(&c->scratch);
     size_t size = c->call_size + EXTRA_SIZE_MAX + 256;
-    struct wr x = wr_init((struct room){arena_alloc(&c->scratch, size), size});
+    struct wr x = wr_init((struct room){arena_raw(&c->scratch, size), size});
     assert(x.start != NULL);
     enum err e =
         extrinsic_assemble(&c->config.hotkey, &s->signature, span_of(s->extra, s->extra_size),
@@ -283,7 +283,7 @@ struct span value_bytes(struct chain *c, const json_t *value)
     struct span digits = hex_strip(text_of(value));
     if (!json_is_string(value) || digits.len < 2)
         return (struct span){0};
-    struct room out = {arena_alloc(&c->scratch, digits.len / 2), digits.len / 2};
+    struct room out = {arena_raw(&c->scratch, digits.len / 2), digits.len / 2};
     if (out.ptr == NULL || hex_decode(digits, out) != ERR_OK)
         return (struct span){0};
     return span_of(out.ptr, out.len);

@@ -334,7 +334,7 @@ void chain_signed(struct chain *c, uint64_t token, const struct signature *signa
     s->signature = *signature;
     arena_reset(&c->scratch, 0);
     size_t size = c->call_size + EXTRA_SIZE_MAX + 256;
-    struct wr w = wr_init((struct room){arena_alloc(&c->scratch, size), size});
+    struct wr w = wr_init((struct room){arena_raw(&c->scratch, size), size});
     enum err e = extrinsic_assemble(&c->config.hotkey, signature, span_of(s->extra, s->extra_size),
                                     span_of(c->call_room.ptr, c->call_size), &w);
     assert(e == ERR_OK);

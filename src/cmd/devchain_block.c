@@ -305,9 +305,9 @@ enum err devchain_seal(struct devchain *d, uint64_t now_ms)
     hasher_open(&changes, "devstate");
     hasher_add(&changes, hash_span(&d->head_hash));
     d->changes = &changes;
-    uint8_t *events = arena_alloc(&d->scratch, DEVCHAIN_EVENTS_MAX);
+    uint8_t *events = arena_raw(&d->scratch, DEVCHAIN_EVENTS_MAX);
     size_t body_size = 4 * DEVCHAIN_EXTRINSIC_MAX;
-    uint8_t *body = arena_alloc(&d->scratch, body_size);
+    uint8_t *body = arena_raw(&d->scratch, body_size);
     if (events == NULL || body == NULL)
         return ERR_NO_MEMORY;
     d->events = (struct dev_events){.w = wr_init((struct room){events, DEVCHAIN_EVENTS_MAX})};

@@ -246,7 +246,7 @@ static json_t *state_call(struct rpc_call *c)
         return rpc_fail(c, INVALID_PARAMS, "Invalid params", NULL);
     if (!rpc_bytes(c, param(c, 1), DEVRPC_REQUEST_MAX, &arguments) || !rpc_block(c, 2, &d->at))
         return NULL;
-    uint8_t *bytes = arena_alloc(&d->scratch, API_RESULT_MAX);
+    uint8_t *bytes = arena_raw(&d->scratch, API_RESULT_MAX);
     if (bytes == NULL)
         return NULL;
     struct wr w = wr_init((struct room){bytes, API_RESULT_MAX});

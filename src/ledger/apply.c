@@ -37,7 +37,7 @@ void turn_entry(struct turn *t, const struct audit_body *body)
 {
     struct ledger_result *out = t->out;
     size_t size = body->tag == AUDIT_BODY_OP ? body->op.op.len + 16 : WEIGHTS_SIZE_MAX + 1;
-    struct room room = {arena_alloc(t->scratch, size), size};
+    struct room room = {arena_raw(t->scratch, size), size};
     struct span *list = grow(t, out->entries, out->entry_count, &t->entry_room, sizeof *list);
     if (room.ptr == NULL)
         t->l->broken = ERR_NO_MEMORY;

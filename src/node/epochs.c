@@ -87,7 +87,7 @@ static void add_candidate(struct node *n, const struct chain_metagraph *m)
         arena_reset(&n->scratch, mark);
         return;
     }
-    struct room room = {arena_alloc(&n->scratch, OP_EPOCH_SIZE_MAX), OP_EPOCH_SIZE_MAX};
+    struct room room = {arena_raw(&n->scratch, OP_EPOCH_SIZE_MAX), OP_EPOCH_SIZE_MAX};
     assert(room.ptr != NULL);
     if (n->epochs.next_count == COUNT_OF(n->epochs.next)) {
         bytes_drop(&n->epochs.next[0]);

@@ -152,7 +152,7 @@ static void start(struct node *n, struct job *j)
     if (eval_job(&c, &s, module, blob, j->token, &n->scratch, &job) != ERR_OK)
         return; /* The next tick has its scratch back. */
     size_t size = SANDBOX_JOB_SIZE_MIN + module.len + blob.len + (1 << 20);
-    struct room room = {arena_alloc(&n->scratch, size), size};
+    struct room room = {arena_raw(&n->scratch, size), size};
     struct span bytes = {0};
     if (room.ptr != NULL)
         bytes = sandbox_job_encode(&job, room);

@@ -79,7 +79,7 @@ static enum err put_proofs(struct node *n, const struct snapshot *s, struct span
     if (e == ERR_OK)
         e = valset_decode(s->set, &n->scratch, &handover.next);
     size_t size = checkpoint.len + s->set.len;
-    struct room room = {arena_alloc(&n->scratch, size), size};
+    struct room room = {arena_raw(&n->scratch, size), size};
     assert(e == ERR_OK && room.ptr != NULL);
     return db_put(n->config.db, DB_INDEX,
                   slot_key(memory, 'h', handover.checkpoint.cert.statement.epoch),
@@ -251,7 +251,7 @@ static enum err load_genesis(struct node *n)
     struct audit_body body = {.tag = AUDIT_BODY_GENESIS,
                               .genesis = {.network = n->network, .valset = n->genesis.valset}};
     size_t mark = arena_mark(&n->scratch);
-    struct room room = {arena_alloc(&n->scratch, VALSET_SIZE_MAX + 256), VALSET_SIZE_MAX + 256};
+    struct room room = {arena_raw(&n->scratch, VALSET_SIZE_MAX + 256), VALSET_SIZE_MAX + 256};
     assert(room.ptr != NULL);
     e = execute_append_entry(n, 0, 0, audit_body_encode(&body, room));
     arena_reset(&n->scratch, mark);
@@ -304,7 +304,7 @@ bool storage_decided(struct node *n, uint64_t seq, struct span *bytes)
 
 static bool serve(struct node *n, struct peer *to, uint8_t tag, struct span body)
 {
-    struct room room = {arena_alloc(&n->scratch, 1 + body.len), 1 + body.len};
+    struct room room = {arena_raw(&n->scratch, 1 + body.len), 1 + body.len};
     if (room.ptr == NULL)
         return false;
     struct wr w = wr_init(room);
