@@ -190,7 +190,7 @@ static void on_request(struct node *n, const struct peer_id *from, const struct 
         frame.answer.bytes = span_of(blob.ptr + r->offset, length);
     }
     size_t size = BLOB_FRAME_SIZE_MIN + frame.answer.bytes.len + 128;
-    struct room room = {arena_alloc(&n->scratch, size), size};
+    struct room room = {arena_raw(&n->scratch, size), size};
     if (room.ptr != NULL)
         n->world.send(n->world.net, from, P2P_BLOB, blob_frame_encode(&frame, room));
 }

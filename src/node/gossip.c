@@ -11,7 +11,7 @@ enum { PARKED_MS = 60000, PARKED_LOOKED_AT = 32 };
 static void publish(struct node *n, struct op_bytes *ops, uint32_t count, size_t size)
 {
     struct net_gossip g = {.tag = NET_GOSSIP_OPS, .ops = {.ops = ops, .ops_count = count}};
-    struct room room = {arena_alloc(&n->scratch, size + NET_GOSSIP_SIZE_MIN), 0};
+    struct room room = {arena_raw(&n->scratch, size + NET_GOSSIP_SIZE_MIN), 0};
     room.len = size + NET_GOSSIP_SIZE_MIN;
     if (room.ptr != NULL)
         n->world.publish(n->world.net, net_gossip_encode(&g, room));
@@ -264,7 +264,7 @@ void gossip_op_signed(struct node *n, struct sign_wait *w)
     assert(e == ERR_OK && request.body.tag == SIGNER_REQUEST_BODY_OP);
     struct op op = {request.body.op.content, w->reply.signature};
     size_t size = w->request.len + SIGNATURE_SIZE;
-    struct room room = {arena_alloc(&n->scratch, size), size};
+    struct room room = {arena_raw(&n->scratch, size), size};
     assert(room.ptr != NULL);
     struct span bytes = op_encode(&op, room);
     if (w->with_proposal) {

@@ -170,7 +170,7 @@ struct span peers_bft_frame(struct node *n, struct span message)
 {
     struct net_frame frame = {.tag = NET_FRAME_BFT, .bft = {message}};
     size_t size = message.len + 16;
-    struct room room = {arena_alloc(&n->scratch, size), size};
+    struct room room = {arena_raw(&n->scratch, size), size};
     return room.ptr == NULL ? (struct span){0} : net_frame_encode(&frame, room);
 }
 

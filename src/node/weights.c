@@ -30,7 +30,7 @@ static bool store_record(struct node *n, const struct weight_commit *record)
 {
     uint8_t key[SLOT_KEY_SIZE];
     size_t size = WEIGHT_COMMIT_SIZE_MAX, mark = arena_mark(&n->scratch);
-    struct room room = {arena_alloc(&n->scratch, size), size};
+    struct room room = {arena_raw(&n->scratch, size), size};
     assert(room.ptr != NULL);
     bool ok = storage_keep(n, record_key(key, record->weights.epoch),
                            weight_commit_encode(record, room));
