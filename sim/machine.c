@@ -469,7 +469,7 @@ void machine_close(struct sim_node *m)
     for (uint32_t i = 0; i < m->disk.old_count; i++)
         sim_drop(&m->disk.old[i]);
     free(m->disk.pending);
-    sim_drop(&m->disk.guard);
+    guard_close(m->disk.guard);
     sr25519_close(m->pair);
 }
 

@@ -15,6 +15,8 @@
 #include "crypto/sr25519.h"
 #include "signer_msg.h"
 
+enum { GUARD_BUCKETS = 1024 };
+
 void sim_sign(const struct hotkey *key, struct span message, struct signature *out)
 {
     struct hasher h;
@@ -35,24 +37,45 @@ bool sim_verify(void *ctx, const struct hotkey *key, struct span message,
     return memcmp(want.bytes, signature->bytes, SIGNATURE_SIZE) == 0;
 }
 
-/* The guard: every statement signed, as (epoch, view, seq, type, digest, aux). */
+/* The guard: every statement signed, found by its slot. */
+struct signed_one {
+    struct bft_statement statement;
+    uint32_t next; /* of the same bucket, + 1; 0: the last */
+};
+
+struct guard {
+    uint32_t buckets[GUARD_BUCKETS]; /* the newest of each, + 1 */
+    struct signed_one *all;          /* malloc'd */
+    uint32_t count, room;
+};
+
+void guard_close(struct guard *g)
+{
+    if (g != NULL)
+        free(g->all);
+    free(g);
+}
+
 static bool guard_allows(struct sim_node *m, const struct bft_statement *st)
 {
-    uint8_t memory[BFT_STATEMENT_SIZE_MAX];
-    struct span new = bft_statement_encode(st, (struct room){memory, sizeof memory});
-    struct span *guard = &m->disk.guard;
-    for (size_t at = 0; at < guard->len; at += new.len) {
-        struct bft_statement old;
-        enum err e = bft_statement_decode(span_of(guard->ptr + at, new.len), NULL, &old);
-        assert(e == ERR_OK);
-        if (old.epoch == st->epoch && old.view == st->view && old.seq == st->seq &&
-            old.type == st->type)
-            return hash_equal(&old.digest, &st->digest) && hash_equal(&old.aux, &st->aux);
+    struct guard *g = m->disk.guard;
+    if (g == NULL)
+        g = m->disk.guard = calloc(1, sizeof *g);
+    assert(g != NULL);
+    uint32_t *bucket = &g->buckets[(st->seq + st->view) % GUARD_BUCKETS];
+    for (uint32_t at = *bucket; at != 0; at = g->all[at - 1].next) {
+        const struct bft_statement *old = &g->all[at - 1].statement;
+        if (old->epoch == st->epoch && old->view == st->view && old->seq == st->seq &&
+            old->type == st->type)
+            return hash_equal(&old->digest, &st->digest) && hash_equal(&old->aux, &st->aux);
     }
-    uint8_t *more = realloc((void *)(uintptr_t)guard->ptr, guard->len + new.len);
-    assert(more != NULL);
-    memcpy(more + guard->len, new.ptr, new.len);
-    *guard = span_of(more, guard->len + new.len);
+    if (g->count == g->room) {
+        g->room = g->room == 0 ? 256 : 2 * g->room;
+        g->all = realloc(g->all, g->room * sizeof *g->all);
+        assert(g->all != NULL);
+    }
+    g->all[g->count++] = (struct signed_one){*st, *bucket};
+    *bucket = g->count;
     return true;
 }
 

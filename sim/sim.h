@@ -111,7 +111,7 @@ struct sim_disk {
     size_t pending_used, pending_room;
     uint32_t flushed_total;
     bool journal_started;
-    struct span guard; /* the signer's own memory: see signer.c */
+    struct guard *guard; /* the signer's own memory: see signer.c */
 };
 
 struct sim_node {
@@ -192,6 +192,7 @@ bool sim_verify(void *ctx, const struct hotkey *key, struct span message,
                 const struct signature *signature);
 void sim_sign(const struct hotkey *key, struct span message, struct signature *out);
 void sim_signer(struct sim_node *m, struct span request);
+void guard_close(struct guard *g); /* NULL is fine */
 
 /* chain.c */
 bool chain_begin(struct sim *s);

@@ -204,6 +204,8 @@ struct bft_view_info {
 };
 
 void bft_info(const struct bft *b, struct bft_view_info *out);
+uint64_t bft_view(const struct bft *b);
+bool bft_hears_quorum(const struct bft *b); /* has_quorum alone */
 const struct bft_set *bft_current_set(const struct bft *b);
 struct trace *bft_trace(struct bft *b);
 

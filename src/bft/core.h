@@ -273,7 +273,6 @@ void bft_rotate(struct bft *b);
 void bft_pass_over(struct bft *b);
 void bft_on_lost(struct bft *b, uint32_t member);
 bool bft_hears(const struct bft *b, uint32_t member);
-bool bft_hears_quorum(const struct bft *b);
 
 /* backing.c: R8, the certificates that come with a VIEW-CHANGE. */
 bool bft_core_backed(struct bft *b, const struct bft_view_change_core *core,

@@ -31,6 +31,11 @@ void bft_info(const struct bft *b, struct bft_view_info *out)
     };
 }
 
+uint64_t bft_view(const struct bft *b)
+{
+    return b->view;
+}
+
 const struct bft_set *bft_current_set(const struct bft *b)
 {
     return &b->set;

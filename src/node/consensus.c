@@ -295,7 +295,7 @@ static void perform(struct node *n, const struct bft_effect *fx)
         storage_stable(n, fx->bytes);
         break;
     case BFT_FX_FETCH:
-        if (!node_is_member(n) || !n->heard_quorum)
+        if (!node_is_member(n) || !bft_hears_quorum(n->bft))
             storage_fetch(n, fx->seq);
         break;
     case BFT_FX_SERVE:
@@ -316,13 +316,11 @@ static void perform(struct node *n, const struct bft_effect *fx)
  * the step's effects, which may ask for the new view's first proposal. */
 static void watch_view(struct node *n)
 {
-    struct bft_view_info info;
-    bft_info(n->bft, &info);
-    n->heard_quorum = info.has_quorum;
-    if (info.view == n->seen_view && info.epoch == n->seen_epoch)
+    uint64_t view = bft_view(n->bft), epoch = bft_current_set(n->bft)->set.epoch;
+    if (view == n->seen_view && epoch == n->seen_epoch)
         return;
-    n->seen_view = info.view;
-    n->seen_epoch = info.epoch;
+    n->seen_view = view;
+    n->seen_epoch = epoch;
     mempool_release(&n->mempool);
     n->own_seq = 0;
     n->proposal.used = false;

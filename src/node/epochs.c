@@ -4,6 +4,7 @@
 
 enum {
     READ_AGAIN_MS = 2000,
+    READ_ALSO_MS = 60000, /* The owner may change the schedule. */
     TOKEN_LATEST = 1,
     TOKEN_BOUNDARY = 2,
 };
@@ -151,9 +152,21 @@ static void on_metagraph(struct node *n, const struct chain_out *out)
             add_candidate(n, m);
         return;
     }
+    n->epochs.next_end = m->next_epoch_block;
     uint64_t ours = ledger_valset(n->ledger)->chain_block;
     if (m->last_epoch_block > ours && !is_known(n, m->last_epoch_block))
         n->epochs.boundary_wanted = m->last_epoch_block;
+}
+
+/* A metagraph is the largest thing that a node asks for: only when there is
+ * something to be seen in it. */
+static bool is_due(const struct node *n)
+{
+    const struct epochs *e = &n->epochs;
+    if (n->now_ms < time_add(e->read_ms, READ_AGAIN_MS) || e->finalized <= e->read_block)
+        return false;
+    return e->finalized >= e->next_end || weights_are_open(n) ||
+           n->now_ms >= time_add(e->read_ms, READ_ALSO_MS);
 }
 
 static void read_chain(struct node *n)
@@ -164,7 +177,7 @@ static void read_chain(struct node *n)
     enum err r;
     if (e->boundary_wanted != 0)
         r = chain_read_metagraph_at(n->chain, TOKEN_BOUNDARY, e->boundary_wanted, n->now_ms);
-    else if (n->now_ms >= time_add(e->read_ms, READ_AGAIN_MS) && e->finalized > e->read_block)
+    else if (is_due(n))
         r = chain_read_metagraph(n->chain, TOKEN_LATEST, n->now_ms);
     else
         return;
@@ -175,9 +188,10 @@ static void read_chain(struct node *n)
 
 static void look_for_the_end(struct node *n)
 {
-    size_t mark = arena_mark(&n->scratch);
-    bool wanted = epochs_next(n, &n->scratch) != NULL;
-    arena_reset(&n->scratch, mark);
+    uint64_t ours = ledger_valset(n->ledger)->chain_block;
+    bool wanted = false;
+    for (uint32_t i = 0; i < n->epochs.next_count; i++)
+        wanted |= n->epochs.next_block[i] > ours;
     if (wanted == n->epochs.end_wanted)
         return;
     n->epochs.end_wanted = wanted;

@@ -99,7 +99,7 @@ static void collect(struct node *n)
             !still_wanted(n, &n->jobs[i].submission))
             n->jobs[i] = (struct job){0};
     size_t mark = arena_mark(&n->scratch);
-    bool ok = shares_open(n, &shares);
+    bool ok = ledger_open_submission_at(n->ledger, 0, &id) && shares_open(n, &shares);
     for (; ok && ledger_open_submission_at(n->ledger, at, &id); at++) {
         if (evaluate_job(n, &id) != NULL)
             continue;

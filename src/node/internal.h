@@ -175,7 +175,6 @@ struct node {
 
     struct peer peers[PEERS_MAX];
     uint32_t fetch_cursor;     /* whom we asked last for decided slots */
-    bool heard_quorum;
     struct peer *replying_to;  /* the stranger or member of the message at hand */
     struct span binding;       /* malloc'd: our signed net_frame; empty until signed */
     uint64_t binding_last_epoch;
@@ -219,6 +218,7 @@ struct node {
         bool chain_up, end_wanted;    /* a boundary later than our set's block is final */
         bool reading;
         uint64_t finalized, finalized_ms, read_ms, read_block, boundary_wanted;
+        uint64_t next_end;            /* block of the chain's next epoch, as read last */
         struct hash finalized_hash;
         struct span next[4];          /* malloc'd: encoded op_epoch for recent boundaries */
         uint64_t next_block[4];
@@ -342,6 +342,7 @@ void weights_want(struct node *n, uint64_t epoch);
 void weights_on_metagraph(struct node *n, const struct chain_metagraph *m);
 void weights_on_result(struct node *n, const struct chain_out *out);
 void weights_tick(struct node *n);
+bool weights_are_open(const struct node *n);
 /* In the scratch arena. */
 struct call_weights weights_call(struct node *n, const struct weights *w, uint64_t version_key);
 bool weights_commit_at(const struct node *n, uint32_t index, struct rpc_commit *out);

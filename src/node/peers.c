@@ -198,11 +198,12 @@ static uint64_t bft_complaints(const struct node *n)
 static void on_bft_message(struct node *n, struct peer *p, struct span message)
 {
     struct bft_event ev = {.kind = BFT_EV_MESSAGE, .bytes = message, .from = p->member};
-    uint64_t before = bft_complaints(n);
+    bool stranger = p->member == BFT_ALL;
+    uint64_t before = stranger ? bft_complaints(n) : 0;
     n->replying_to = p;
     consensus_step(n, &ev);
     n->replying_to = NULL;
-    if (p->member != BFT_ALL || bft_complaints(n) == before || ++p->strikes < STRANGER_STRIKES_MAX)
+    if (!stranger || p->member != BFT_ALL || bft_complaints(n) == before || ++p->strikes < STRANGER_STRIKES_MAX)
         return;
     n->counters.strangers_refused++;
     trace_add(&n->trace, TRACE_WARN, "peer.bad_consensus");

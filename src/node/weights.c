@@ -390,6 +390,13 @@ static void submit_reveal(struct node *n)
     }
 }
 
+/* Whether what becomes of them is to be read from the chain. */
+bool weights_are_open(const struct node *n)
+{
+    const struct own_weights *o = &n->weights;
+    return !o->is_known || o->commit_count > 0 || (o->commit_reveal && o->wanted != 0);
+}
+
 void weights_tick(struct node *n)
 {
     if (!n->weights.is_known)
