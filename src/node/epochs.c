@@ -152,7 +152,9 @@ static void on_metagraph(struct node *n, const struct chain_out *out)
             add_candidate(n, m);
         return;
     }
-    n->epochs.next_end = m->next_epoch_block;
+    /* The chain's epoch may move on one block after the one that ends it. */
+    bool at_end = m->last_epoch_block == m->block && n->weights.commit_count > 0;
+    n->epochs.next_end = at_end ? m->block + 1 : m->next_epoch_block;
     uint64_t ours = ledger_valset(n->ledger)->chain_block;
     if (m->last_epoch_block > ours && !is_known(n, m->last_epoch_block))
         n->epochs.boundary_wanted = m->last_epoch_block;

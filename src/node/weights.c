@@ -394,7 +394,12 @@ static void submit_reveal(struct node *n)
 bool weights_are_open(const struct node *n)
 {
     const struct own_weights *o = &n->weights;
-    return !o->is_known || o->commit_count > 0 || (o->commit_reveal && o->wanted != 0);
+    bool open = !o->is_known || (o->commit_reveal && o->wanted != 0);
+    for (uint32_t i = 0; i < o->commit_count; i++) {
+        const struct commit *c = &o->commits[i];
+        open |= !c->is_taken || time_add(c->chain_epoch, o->reveal_period) <= o->chain_epoch;
+    }
+    return open;
 }
 
 void weights_tick(struct node *n)
