@@ -394,22 +394,22 @@ enum { DEAD_SIZE = 48 << 10 };
 static __attribute__((noinline)) bool stack_holds(const uint8_t *bytes, size_t size)
 {
     uint8_t dead[DEAD_SIZE];
-    __asm__ volatile("" : : "r"(dead) : "memory");
-    return memmem(dead, sizeof dead, bytes, size) != NULL;
+    uint8_t *volatile at = dead; /* so that the compiler does not know what it looks at */
+    return memmem(at, sizeof dead, bytes, size) != NULL;
 }
 
 static __attribute__((noinline)) void stack_fill(uint8_t with)
 {
     uint8_t dead[DEAD_SIZE + 4096];
-    memset(dead, with, sizeof dead);
-    __asm__ volatile("" : : "r"(dead) : "memory");
+    uint8_t *volatile at = dead;
+    memset(at, with, sizeof dead);
 }
 
 static __attribute__((noinline)) void leave(const uint8_t *bytes)
 {
     uint8_t copy[64];
-    memcpy(copy, bytes, sizeof copy);
-    __asm__ volatile("" : : "r"(copy) : "memory");
+    uint8_t *volatile at = copy;
+    memcpy(at, bytes, sizeof copy);
 }
 
 #define LEAVES_NOTHING(call)                                                                       \

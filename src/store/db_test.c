@@ -1,6 +1,7 @@
 /* One set of tests for both stores; then what only a file can suffer. */
 #include "base/test.h"
 
+#include <lmdb.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -334,6 +335,82 @@ static enum err read_all(const char *folder)
     return e;
 }
 
+/* A store of LMDB that has tables, but none of ours. */
+static void test_another_programs_store_is_refused(void **state)
+{
+    (void)state;
+    struct fixture f;
+    const char *why;
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi table;
+    fixture_open(&f, true);
+    close_only(&f);
+    assert_int_equal(unlink(f.path), 0);
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(mdb_env_create(&env), 0);
+        assert_int_equal(mdb_env_set_maxdbs(env, 4), 0);
+        assert_int_equal(mdb_env_open(env, f.folder, 0, 0600), 0);
+        assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
+        /* The second time it is looked at whether anything was changed. */
+        assert_int_equal(mdb_dbi_open(txn, "theirs", round == 0 ? MDB_CREATE : 0, &table), 0);
+        MDB_stat stat;
+        MDB_dbi root;
+        assert_int_equal(mdb_dbi_open(txn, NULL, 0, &root), 0);
+        assert_int_equal(mdb_stat(txn, root, &stat), 0);
+        assert_int_equal(stat.ms_entries, 1);
+        assert_int_equal(mdb_txn_commit(txn), 0);
+        mdb_env_close(env);
+        assert_int_equal(reopen(&f, &network, &why), ERR_FOREIGN);
+        assert_string_equal(why, "it is an LMDB store of another program");
+    }
+    fixture_close(&f);
+}
+
+/* Changes one byte of a value, wherever it stands in the file. */
+static void spoil(const struct fixture *f, const char *value)
+{
+    FILE *file = fopen(f->path, "r+b");
+    assert_non_null(file);
+    static char bytes[1 << 20];
+    size_t size = fread(bytes, 1, sizeof bytes, file);
+    const char *at = memmem(bytes, size, value, strlen(value));
+    assert_non_null(at);
+    fseek(file, at - bytes, SEEK_SET);
+    fputc(*at ^ 1, file);
+    fclose(file);
+}
+
+/* What node trusts as a whole is looked at before the store is open, the bulk
+ * when it is read. */
+static void test_damage_is_found_when_it_is_opened(void **state)
+{
+    (void)state;
+    for (enum db_table t = 0; t < DB_TABLES; t++) {
+        struct fixture f;
+        const char *why;
+        fixture_open(&f, true);
+        assert_int_equal(db_begin(f.db), ERR_OK);
+        put(f.db, t, "a", "the first value");
+        put(f.db, t, "b", "a value like no other");
+        put(f.db, t, "c", "the last value");
+        assert_int_equal(db_commit(f.db), ERR_OK);
+        close_only(&f);
+        spoil(&f, "a value like no other");
+        if (t == DB_BLOCKS || t == DB_BLOBS) {
+            struct span value;
+            open_file(&f);
+            assert_value(f.db, t, "a", "the first value");
+            assert_int_equal(db_get(f.db, t, SPAN_LITERAL("b"), &value), ERR_CORRUPT);
+            close_only(&f);
+        } else {
+            assert_int_equal(reopen(&f, &network, &why), ERR_CORRUPT);
+            assert_string_equal(why, "an entry in it is damaged");
+        }
+        fixture_close(&f);
+    }
+}
+
 static void test_short_files_are_refused(void **state)
 {
     (void)state;
@@ -409,6 +486,8 @@ int main(void)
         cmocka_unit_test(test_full_store_says_so),
         cmocka_unit_test(test_injected_faults),
         cmocka_unit_test(test_foreign_stores_are_refused),
+        cmocka_unit_test(test_another_programs_store_is_refused),
+        cmocka_unit_test(test_damage_is_found_when_it_is_opened),
         cmocka_unit_test(test_short_files_are_refused),
         cmocka_unit_test(test_damaged_bytes_never_go_unnoticed),
     };
