@@ -82,20 +82,35 @@ static void drop(struct fetch *f)
     *f = (struct fetch){0};
 }
 
-static bool is_askable(const struct peer *p, bool members_only)
+enum whom { ASK_MEMBERS, ASK_LIVELY, ASK_ANY };
+
+static bool is_member(const struct peer *p)
 {
-    return p->used && (!members_only || (p->bound && p->member != BFT_ALL));
+    return p->bound && p->member != BFT_ALL;
+}
+
+/* A member sends its status all the time: one that does not is stopped or cut off,
+ * and waiting for its answer would hold up a vote. */
+static bool is_silent(const struct node *n, const struct peer *p)
+{
+    return is_member(p) && n->now_ms > time_add(p->heard_ms, 3 * (uint64_t)n->config.status_ms);
+}
+
+static bool is_askable(const struct node *n, const struct peer *p, enum whom whom)
+{
+    return p->used && (whom != ASK_MEMBERS || is_member(p)) &&
+           (whom == ASK_ANY || !is_silent(n, p));
 }
 
 /* The next connected peer in turn.  Strangers are many and cheap to be, so they
  * get no more than every other question while there is a member to ask. */
 static struct peer *next_peer(struct node *n, struct fetch *f)
 {
-    bool members_only = f->tries++ % 2 == 0;
-    for (int pass = 0; pass < 2; pass++, members_only = false)
+    enum whom first = f->tries++ % 2 == 0 ? ASK_MEMBERS : ASK_LIVELY;
+    for (enum whom whom = first; whom <= ASK_ANY; whom++)
         for (uint32_t i = 0; i < PEERS_MAX; i++) {
             uint32_t at = (f->peer_cursor + i) % PEERS_MAX;
-            if (!is_askable(&n->peers[at], members_only))
+            if (!is_askable(n, &n->peers[at], whom))
                 continue;
             f->peer_cursor = at;
             return &n->peers[at];

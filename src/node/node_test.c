@@ -204,6 +204,29 @@ static void a_blob_is_what_its_name_says(void **state)
     assert_true(blobs_have(b->node, &name));
 }
 
+/* Whose status does not come any more is asked when nobody else is there. */
+static void a_silent_member_is_not_asked(void **state)
+{
+    struct bench *b = *state;
+    struct peer_binding first = binding_of(b, 1), second;
+    struct hash name = {{1}};
+    assert_true(bind(b, &first, 1));
+    struct peer_id silent = b->peer;
+    b->peer = (struct peer_id){.len = 3, .bytes = {8, 8, 8}};
+    second = binding_of(b, 2);
+    b->now_ms += 1600;
+    assert_true(bind(b, &second, 2));
+    for (uint32_t i = 0; i < 8; i++) {
+        name.bytes[1]++;
+        blobs_want(b->node, &name, 10);
+        assert_true(peer_id_equal(&b->sent_to, &b->peer));
+    }
+    node_on_peer_down(b->node, &b->peer, b->now_ms);
+    name.bytes[1]++;
+    blobs_want(b->node, &name, 10);
+    assert_true(peer_id_equal(&b->sent_to, &silent));
+}
+
 static void a_blob_is_served_part_by_part(void **state)
 {
     struct bench *b = *state;
@@ -492,6 +515,7 @@ int main(void)
         BENCH_TEST(a_binding_is_said_again),
         BENCH_TEST(a_second_machine_with_our_key_stops_us),
         BENCH_TEST(a_blob_is_what_its_name_says),
+        BENCH_TEST(a_silent_member_is_not_asked),
         BENCH_TEST(a_blob_is_served_part_by_part),
         BENCH_TEST(a_liar_cannot_put_the_blame_on_another),
         BENCH_TEST(a_dripping_peer_is_left_for_another),

@@ -38,7 +38,8 @@ void node_on_peer_up(struct node *n, const struct peer_id *id, uint64_t now_ms)
         n->world.disconnect(n->world.net, id, "peer_table_full");
         return;
     }
-    *p = (struct peer){.used = true, .id = *id, .member = BFT_ALL};
+    *p = (struct peer){
+        .used = true, .id = *id, .member = BFT_ALL, .heard_ms = n->now_ms};
     greet(n, p);
 }
 
@@ -203,7 +204,8 @@ static void on_bft_message(struct node *n, struct peer *p, struct span message)
     n->replying_to = p;
     consensus_step(n, &ev);
     n->replying_to = NULL;
-    if (!stranger || p->member != BFT_ALL || bft_complaints(n) == before || ++p->strikes < STRANGER_STRIKES_MAX)
+    if (!stranger || p->member != BFT_ALL || bft_complaints(n) == before ||
+        ++p->strikes < STRANGER_STRIKES_MAX)
         return;
     n->counters.strangers_refused++;
     trace_add(&n->trace, TRACE_WARN, "peer.bad_consensus");

@@ -187,6 +187,32 @@ def leader_dies(net):
     net.await_vote(victim)
 
 
+def leader_stands_still(net):
+    victim = net.leader()
+    others = [i for i in ALL if i != victim]
+    pid = net.pid(victim)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for via in others:
+            net.decide(others, via)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    net.await_level(victim)
+    net.await_vote(victim)
+
+
+def all_die(net):
+    """At once, as when the power goes."""
+    for _ in range(2):
+        for i in ALL:
+            os.kill(net.pid(i), signal.SIGKILL)
+        for i in ALL:
+            net.node("start", i)
+        net.await_ready(ALL)
+        net.keep_finals(ALL)
+        net.decide(list(ALL))
+
+
 def two_are_not_enough(net):
     down = [1, 3]
     others = [0, 2]
@@ -463,6 +489,8 @@ STEPS = [
     ("a submission is final everywhere", decides),
     ("kill -9 of a follower: decisions go on; it comes back and votes", follower_dies),
     ("kill -9 of the leader: decisions go on; it comes back and votes", leader_dies),
+    ("SIGSTOP of the leader: decisions go on; it catches up and votes", leader_stands_still),
+    ("kill -9 of all at once: nothing final is lost or changed", all_die),
     ("two of four decide nothing and say why; with a third they go on", two_are_not_enough),
     ("kill -9 of workers and of the signer: replaced, nothing lost", helper_processes_die),
     ("a wiped node catches up and votes from the next epoch on", wiped_node_waits_for_its_epoch),
