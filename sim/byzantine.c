@@ -1,10 +1,10 @@
-/* An equivocating leader: half of the others get another proposal for the same
- * slot, and a vote for it.  It signs with its own key only. */
+/* What a faulty validator sends instead.  An equivocating leader: half of the others get another
+ * proposal for the same slot, and a vote for it.  It signs with its own key only. */
 #include "check.h"
 #include "crypto/hash.h"
 #include "net_msg.h"
 
-static void send_message(struct sim_node *m, uint32_t to, const struct bft_message *message)
+void byzantine_message(struct sim_node *m, uint32_t to, const struct bft_message *message)
 {
     struct arena *scratch = &m->sim->scratch;
     size_t size = BFT_BATCH_SIZE_MAX + 4096, mark = arena_mark(scratch);
@@ -16,8 +16,7 @@ static void send_message(struct sim_node *m, uint32_t to, const struct bft_messa
     arena_reset(scratch, mark);
 }
 
-static void sign_statement(struct sim_node *m, const struct bft_statement *st,
-                           struct signature *out)
+void byzantine_sign(struct sim_node *m, const struct bft_statement *st, struct signature *out)
 {
     uint8_t bytes[BFT_STATEMENT_SIZE];
     struct hash set = bft_valset_hash(ledger_valset(node_ledger(m->node)));
@@ -35,13 +34,13 @@ static void propose_another(struct sim_node *m, uint32_t to, const struct bft_pr
                                .seq = p->seq,
                                .digest = bft_payload_digest((struct span){0})};
     message.propose.payload = (struct span){0};
-    sign_statement(m, &st, &message.propose.signature);
-    send_message(m, to, &message);
+    byzantine_sign(m, &st, &message.propose.signature);
+    byzantine_message(m, to, &message);
     st.type = BFT_TYPE_PREPARE;
     message = (struct bft_message){.tag = BFT_MESSAGE_VOTE,
                                    .vote = {.statement = st, .signer = p->signer}};
-    sign_statement(m, &st, &message.vote.signature);
-    send_message(m, to, &message);
+    byzantine_sign(m, &st, &message.vote.signature);
+    byzantine_message(m, to, &message);
 }
 
 bool byzantine_send(struct sim_node *m, uint32_t to, struct span frame)
@@ -53,9 +52,13 @@ bool byzantine_send(struct sim_node *m, uint32_t to, struct span frame)
     size_t mark = arena_mark(scratch);
     if (net_frame_decode(frame, scratch, &f) == ERR_OK && f.tag == NET_FRAME_BFT &&
         bft_message_decode(f.bft.message, scratch, &message) == ERR_OK &&
-        message.tag == BFT_MESSAGE_PROPOSE && to % 2 == 1 && message.propose.payload.len > 0) {
-        propose_another(m, to, &message.propose);
-        sent = prng_chance(&m->prng, 1, 2); /* Sometimes both. */
+        message.tag == BFT_MESSAGE_PROPOSE && message.propose.payload.len > 0) {
+        if (m->sim->faults & SIM_LIES)
+            sent = liar_propose(m, to, &message.propose);
+        if (!sent && (m->sim->faults & SIM_EQUIVOCATE) && to % 2 == 1) {
+            propose_another(m, to, &message.propose);
+            sent = prng_chance(&m->prng, 1, 2); /* Sometimes both. */
+        }
     }
     arena_reset(scratch, mark);
     return sent;

@@ -17,7 +17,9 @@ struct sim_chain {
     struct arena memory;
     char dir[128];
     uint64_t next_session;
-    bool silent;
+    enum chain_mood mood;
+    bool lying;                   /* about the genesis, in this answer */
+    uint64_t lied[SIM_NODES_MAX]; /* the session that a node was lied to in */
 };
 
 struct sr25519_keypair *chain_key(const char *role, uint32_t n)
@@ -35,13 +37,24 @@ static void on_send(void *ctx, uint64_t session, struct span text)
 {
     struct sim_chain *c = ctx;
     struct sim *s = c->sim;
-    if (c->silent)
+    if (c->mood == CHAIN_SILENT || c->mood == CHAIN_GONE)
         return;
+    size_t mark = arena_mark(&s->scratch);
+    struct span copy = arena_copy(&s->scratch, text);
+    uint8_t *digits = memmem(copy.ptr, copy.len, "\"0x", 3);
+    if (c->mood == CHAIN_GARBLED && copy.len > 0)
+        copy.len -= 1 + prng_below(&s->prng, copy.len);
+    if (c->lying && digits != NULL)
+        digits[3] = digits[3] == '0' ? '1' : '0';
+    s->result->chain_lies += c->mood == CHAIN_GARBLED || c->lying;
     for (uint32_t i = 0; i < s->count; i++)
-        if (s->nodes[i].session == session)
+        if (s->nodes[i].session == session) {
             sim_at(s, 300,
                    (struct sim_event){.kind = EV_CHAIN_TEXT, .node = i, .life = s->nodes[i].life},
-                   text);
+                   copy);
+            c->lied[i] = c->lying ? session : c->lied[i];
+        }
+    arena_reset(&s->scratch, mark);
 }
 
 /* The set and the registered of the first epoch, as `platform genesis` would
@@ -122,13 +135,26 @@ void chain_event(struct sim *s, const struct sim_event *ev)
         return;
     }
     const struct sim_node *m = &s->nodes[ev->node];
-    if (m->life == ev->life && m->session == ev->number && !c->silent)
-        devrpc_on_text(&c->rpc, ev->number, ev->bytes, now_ms);
+    if (m->life != ev->life || m->session != ev->number || c->mood == CHAIN_SILENT)
+        return;
+    if (c->lied[m->index] == ev->number)
+        sim_fail(s, "node %u goes on talking to a chain of another genesis", m->index);
+    static const char genesis[] = "\"chain_getBlockHash\",\"params\":[0]";
+    c->lying = c->mood == CHAIN_FOREIGN &&
+               memmem(ev->bytes.ptr, ev->bytes.len, genesis, sizeof genesis - 1) != NULL;
+    devrpc_on_text(&c->rpc, ev->number, ev->bytes, now_ms);
+    c->lying = false;
 }
 
 void chain_dial(struct sim_node *m)
 {
     chain_hang_up(m);
+    if (m->sim->chain->mood == CHAIN_GONE) {
+        sim_at(m->sim, 1000,
+               (struct sim_event){.kind = EV_CHAIN_DOWN, .node = m->index, .life = m->life},
+               (struct span){0});
+        return;
+    }
     m->session = ++m->sim->chain->next_session;
     sim_at(m->sim, 1000, (struct sim_event){.kind = EV_CHAIN_UP, .node = m->index, .life = m->life},
            (struct span){0});
@@ -141,9 +167,19 @@ void chain_hang_up(struct sim_node *m)
     m->session = 0;
 }
 
-void chain_silence(struct sim *s, bool silent)
+/* One that is gone, or is another chain, has hung up first. */
+void chain_be(struct sim *s, enum chain_mood mood)
 {
-    s->chain->silent = silent;
+    bool ends = mood == CHAIN_GONE || mood == CHAIN_FOREIGN;
+    s->chain->mood = mood;
+    for (uint32_t i = 0; ends && i < s->count; i++) {
+        struct sim_node *m = &s->nodes[i];
+        if (m->session == 0)
+            continue;
+        chain_hang_up(m);
+        sim_at(s, 300, (struct sim_event){.kind = EV_CHAIN_DOWN, .node = i, .life = m->life},
+               (struct span){0});
+    }
 }
 
 static struct span row_at(struct sim *s, uint64_t block, const struct row *row)

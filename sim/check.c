@@ -137,6 +137,12 @@ static const struct epoch_set *set_of(struct sim *s, uint64_t epoch)
     return e->known ? e : NULL;
 }
 
+uint32_t checks_member(struct sim *s, uint64_t epoch, const struct hotkey *key)
+{
+    const struct epoch_set *e = set_of(s, epoch);
+    return e == NULL ? UINT32_MAX : index_in(e, key);
+}
+
 void checks_sent(struct sim *s, struct sim_node *m, struct span frame, enum p2p_protocol protocol)
 {
     struct checks *c = s->checks;
@@ -154,6 +160,9 @@ void checks_sent(struct sim *s, struct sim_node *m, struct span frame, enum p2p_
         const struct epoch_set *e = set_of(s, v->statement.epoch);
         if (e != NULL && v->signer == index_in(e, &m->key))
             one_vote(s, m, &v->statement);
+        if (liar_said(s, &v->statement.digest))
+            sim_fail(s, "node %u votes for a proposal of slot %llu that is a lie", m->index,
+                     (unsigned long long)v->statement.seq);
     }
     arena_reset(&c->scratch, mark);
 }
@@ -387,7 +396,7 @@ void checks_heard(struct sim *s, struct sim_node *m, const struct trace_event *e
                  e->field_count > 0 ? e->fields[0].word : "");
     } else if (strcmp(e->name, "evidence.decided") == 0) {
         s->result->evidence++;
-        if ((s->faults & SIM_EQUIVOCATE) == 0)
+        if ((s->faults & (SIM_EQUIVOCATE | SIM_LIES)) == 0)
             sim_fail(s, "an honest validator is convicted");
     } else if (strcmp(e->name, "weights.confirmed") == 0 && !m->byzantine) {
         if (m->weights_told == number_of(e, "epoch") + 1)

@@ -15,11 +15,19 @@
  *   bundles     convince a stranger, and do not with a bit flipped
  *   duties      weights are set and logs anchored, also by one that starts again
  *   blobs       what is decided can be evaluated whoever dies
+ *   lies        no honest validator votes for what it could have refuted
+ *   dissent     who reveals another result is named beside the final one, and
+ *               does not make it
+ *   damage      a store that does not hold together does not open
+ *   genesis     nobody goes on talking to a chain of another genesis
  *   rotation    a journal file that goes holds nothing that is still needed */
 #ifndef SIM_CHECK_H
 #define SIM_CHECK_H
 
 #include "sim.h"
+
+/* The place of a key in an epoch's set; UINT32_MAX: none. */
+uint32_t checks_member(struct sim *s, uint64_t epoch, const struct hotkey *key);
 
 void checks_begin(struct sim *s);
 void checks_end(struct sim *s);
@@ -43,6 +51,7 @@ void log_checks_published(struct sim *s, struct sim_node *m, struct span data);
 void log_checks_weights(struct sim *s, struct sim_node *m, uint64_t epoch, uint64_t block);
 void log_checks_anchor(struct sim *s, struct sim_node *m, uint64_t block);
 void log_checks_bundles(struct sim *s, struct sim_node *m);
+void log_checks_dissent(struct sim *s, const struct hash *transcript);
 
 /* check_live.c */
 void live_checks_begin(struct sim *s);
@@ -62,7 +71,6 @@ struct span chain_commitment(struct sim *s, uint64_t block, const struct hotkey 
 /* clients.c: the outcome of a simulated evaluation; empty: the worker died. */
 struct span sim_evaluate(struct sim_node *m, uint64_t token, struct span job, struct room out);
 
-void chain_silence(struct sim *s, bool silent);
 void machine_frame(struct sim_node *m, uint32_t to, enum p2p_protocol protocol, struct span frame);
 
 #endif

@@ -11,7 +11,13 @@
 #include "net_msg.h"
 #include "registry/registry.h"
 
-enum { LEAVES_MAX = 1 << 16, BUNDLES_MAX = 3, BUNDLE_MEMORY = 4 << 20, LOG_EPOCHS_MAX = 512 };
+enum {
+    LEAVES_MAX = 1 << 16,
+    BUNDLES_MAX = 3,
+    BUNDLE_MEMORY = 4 << 20,
+    LOG_EPOCHS_MAX = 512,
+    DISSENTS_MAX = 256
+};
 
 struct seal {
     bool known;
@@ -26,6 +32,13 @@ struct log_checks {
     uint64_t read[SIM_NODES_MAX]; /* how far each node's was compared */
     struct map effects;           /* id, (signer, nonce), salt -> 1 or a leaf */
     struct seal seals[LOG_EPOCHS_MAX];
+    struct hash dissents[DISSENTS_MAX]; /* transcripts that are nobody else's */
+    uint32_t dissent_count;
+    struct differed {
+        struct hash submission, output;
+        struct hotkey who;
+    } revealed[DISSENTS_MAX]; /* dissents that were decided */
+    uint32_t revealed_count;
 };
 
 void log_checks_begin(struct sim *s)
@@ -147,6 +160,51 @@ static void effective_op(struct sim *s, const struct op *op, const struct audit_
     }
 }
 
+/* --- results that differ */
+
+static bool is_dissent(const struct log_checks *c, const struct hash *transcript)
+{
+    for (uint32_t i = 0; i < c->dissent_count; i++)
+        if (hash_equal(&c->dissents[i], transcript))
+            return true;
+    return false;
+}
+
+void log_checks_dissent(struct sim *s, const struct hash *transcript)
+{
+    struct log_checks *c = s->log;
+    if (!is_dissent(c, transcript) && c->dissent_count < DISSENTS_MAX)
+        c->dissents[c->dissent_count++] = *transcript;
+}
+
+static void dissenting_reveal(struct sim *s, const struct op *op)
+{
+    struct log_checks *c = s->log;
+    const struct attestation *a = &op->content.body.attest_reveal.attestation;
+    if (!is_dissent(c, &a->transcript) || c->revealed_count == DISSENTS_MAX)
+        return;
+    c->revealed[c->revealed_count++] =
+        (struct differed){a->submission, a->output, op->content.signer};
+    s->result->dissents++;
+}
+
+static void final_entry(struct sim *s, const struct audit_entry *entry)
+{
+    struct log_checks *c = s->log;
+    const struct audit_final *f = &entry->body.final;
+    for (uint32_t i = 0; i < c->revealed_count; i++) {
+        uint32_t at = checks_member(s, entry->epoch, &c->revealed[i].who);
+        if (!hash_equal(&c->revealed[i].submission, &f->submission) || at == UINT32_MAX)
+            continue;
+        if (hash_equal(&c->revealed[i].output, &f->output))
+            sim_fail(s, "the result of one against all is final, in entry %llu",
+                     (unsigned long long)entry->index);
+        if ((f->differed[at / 8] >> (at % 8) & 1) == 0 || (f->agreed[at / 8] >> (at % 8) & 1) != 0)
+            sim_fail(s, "entry %llu does not show that member %u differs",
+                     (unsigned long long)entry->index, at);
+    }
+}
+
 static void new_entry(struct sim *s, struct span bytes, uint64_t index)
 {
     struct log_checks *c = s->log;
@@ -159,6 +217,8 @@ static void new_entry(struct sim *s, struct span bytes, uint64_t index)
         return;
     }
     c->height = entry.height;
+    if (entry.body.tag == AUDIT_BODY_FINAL)
+        final_entry(s, &entry);
     if (entry.body.tag != AUDIT_BODY_OP || op_decode(entry.body.op.op, &c->scratch, &op) != ERR_OK)
         return;
     if (c->epoch_height != 0 && entry.height == c->epoch_height)
@@ -168,6 +228,8 @@ static void new_entry(struct sim *s, struct span bytes, uint64_t index)
         honest_reveal(s, &op, entry.body.op.reject);
     if (entry.body.op.reject == REJECT_NONE)
         effective_op(s, &op, &entry);
+    if (entry.body.op.reject == REJECT_NONE && op.content.body.tag == OP_BODY_ATTEST_REVEAL)
+        dissenting_reveal(s, &op);
 }
 
 /* A stable checkpoint: the entries since the last one, and the root over all. */

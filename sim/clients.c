@@ -50,7 +50,10 @@ struct span sim_evaluate(struct sim_node *m, uint64_t token, struct span bytes, 
     assert(e == ERR_OK);
     struct span answer = {0};
     if (!(s->chaos && (s->faults & SIM_INFRA) && prng_chance(&m->prng, 1, 4))) {
-        struct hash output = hash_tagged("SIMEVALU", job.input);
+        bool differs = m->dissents && prng_chance(&m->prng, 2, 3);
+        struct hash output = hash_tagged(differs ? "SIMDISNT" : "SIMEVALU", job.input);
+        if (differs)
+            log_checks_dissent(s, &output);
         struct sandbox_answer a = {
             .tag = SANDBOX_ANSWER_RESULT,
             .result = {.token = token,
@@ -132,7 +135,7 @@ static void hand_in(struct sim *s, struct sim_node *m, struct client_op *o)
     enum reject why;
     o->sent_ms = s->now_us / 1000;
     err_ignore(
-        node_submit_op(m->node, o->bytes, &why, o->sent_ms)); /* Asked again until decided. */
+        node_submit_op(m->node, o->bytes, &why, machine_now(m))); /* Asked again until decided. */
     if (why == REJECT_WRONG_EPOCH)
         sign_again(s, m, o);
     else if (why == REJECT_REPLAYED) /* Decided so long ago that its fate is forgotten. */
@@ -140,10 +143,12 @@ static void hand_in(struct sim *s, struct sim_node *m, struct client_op *o)
     machine_after(m);
 }
 
-static void give_blob(struct sim_node *m, struct span bytes, struct hash *name)
+/* False: its disk did not take it. */
+static bool give_blob(struct sim_node *m, struct span bytes, struct hash *name)
 {
     enum err e = node_put_blob(m->node, bytes, name);
-    assert(e == ERR_OK);
+    assert(e == ERR_OK || (m->sim->faults & SIM_DISK_FULL) != 0);
+    return e == ERR_OK;
 }
 
 static void register_challenge(struct sim *s, struct sim_node *m)
@@ -151,8 +156,8 @@ static void register_challenge(struct sim *s, struct sim_node *m)
     struct clients *c = s->clients;
     struct span module = span_of(tiny_module, sizeof tiny_module);
     for (uint32_t i = 0; i < s->count; i++)
-        if (s->nodes[i].node != NULL && i % 2 == 0)
-            give_blob(&s->nodes[i], module, &c->module);
+        if (s->nodes[i].node != NULL && i % 2 == 0 && !give_blob(&s->nodes[i], module, &c->module))
+            return;
     struct op_body body = {.tag = OP_BODY_CHALLENGE_REGISTER,
                            .challenge_register = {.name = SPAN_LITERAL("simulated"),
                                                   .version = SPAN_LITERAL("1"),
@@ -194,8 +199,10 @@ static void submit(struct sim *s, struct sim_node *m)
     int len = snprintf(text, sizeof text, "submission %u of miner %u", c->submitted, miner);
     struct op_body body = {.tag = OP_BODY_SUBMISSION,
                            .submission = {.challenge = c->challenge, .size = (uint32_t)len}};
-    c->blobs[c->count] = sim_keep(span_of(text, (size_t)len));
-    give_blob(m, c->blobs[c->count], &body.submission.blob);
+    struct span blob = span_of(text, (size_t)len);
+    if (!give_blob(m, blob, &body.submission.blob))
+        return;
+    c->blobs[c->count] = sim_keep(blob);
     struct client_op *o = sign(s, m, &c->miners[miner], &c->nonces[1 + miner], &body);
     o->is_submission = true;
     o->miner = miner;
@@ -220,7 +227,8 @@ static void follow(struct sim *s, uint32_t at)
         return;
     if (c->blobs[at].len > 0) {
         struct hash name;
-        give_blob(m, c->blobs[at], &name);
+        if (!give_blob(m, c->blobs[at], &name))
+            return;
     }
     hand_in(s, m, o);
 }

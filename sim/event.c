@@ -81,8 +81,8 @@ void sim_fail(struct sim *s, const char *format, ...)
 {
     if (s->result->violation[0] != '\0')
         return;
-    int n = snprintf(s->result->violation, sizeof s->result->violation, "at %llu ms: ",
-                     (unsigned long long)(s->now_us / 1000));
+    int n = snprintf(s->result->violation, sizeof s->result->violation,
+                     "at %llu ms: ", (unsigned long long)(s->now_us / 1000));
     va_list args;
     va_start(args, format);
     vsnprintf(s->result->violation + n, sizeof s->result->violation - (size_t)n, format, args);

@@ -40,8 +40,8 @@ static void tell(struct sim *s, const struct end *e, enum sim_event_kind kind, u
                  uint64_t number, struct span bytes)
 {
     sim_at(s, delay_us,
-           (struct sim_event){.kind = kind, .node = e->node, .life = e->life, .conn = e->conn,
-                              .number = number},
+           (struct sim_event){
+               .kind = kind, .node = e->node, .life = e->life, .conn = e->conn, .number = number},
            bytes);
 }
 
@@ -115,15 +115,17 @@ static void carrier_hang_up(void *ctx, uint32_t conn)
 
 static struct p2p_endpoint endpoint_of(uint32_t index)
 {
-    return (struct p2p_endpoint){.family = 4, .address = {127, 0, 0, 1},
-                                 .port = (uint16_t)(PORT_BASE + index)};
+    return (struct p2p_endpoint){
+        .family = 4, .address = {127, 0, 0, 1}, .port = (uint16_t)(PORT_BASE + index)};
 }
 
 void links_start(struct sim_node *m)
 {
     struct sim *s = m->sim;
-    struct p2p_config c = {.agent = "platform-sim", .target_peers = s->count,
-                           .listen = {endpoint_of(m->index)}, .listen_count = 1};
+    struct p2p_config c = {.agent = "platform-sim",
+                           .target_peers = s->count,
+                           .listen = {endpoint_of(m->index)},
+                           .listen_count = 1};
     p2p_limits_default(&c.limits);
     c.limits.connections = 32;
     c.limits.connections_pending = 24;
@@ -133,7 +135,7 @@ void links_start(struct sim_node *m)
     c.identity_seed[0] = (uint8_t)(m->index + 1);
     prng_fill(&m->prng, (struct room){c.entropy, sizeof c.entropy});
     struct host_carrier carrier = {m, carrier_dial, carrier_write, carrier_hang_up};
-    enum err e = host_open(&m->host, &c, &carrier, &s->network, s->now_us / 1000);
+    enum err e = host_open(&m->host, &c, &carrier, &s->network, machine_now(m));
     assert(e == ERR_OK);
     for (uint32_t i = 0; i < s->count; i++) {
         struct p2p_endpoint to = endpoint_of(i);
@@ -168,7 +170,7 @@ void links_partition(struct sim *s)
 
 void links_event(struct sim_node *m, const struct sim_event *ev)
 {
-    uint64_t now_ms = m->sim->now_us / 1000;
+    uint64_t now_ms = machine_now(m);
     struct p2p_endpoint from = endpoint_of((uint32_t)ev->number);
     from.port = (uint16_t)(from.port + 20000); /* The dialler's own port. */
     if (ev->kind == EV_ACCEPTED)

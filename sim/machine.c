@@ -22,6 +22,12 @@ static bool alive(struct sim_node *m)
     return !m->dying;
 }
 
+/* What its clock says. */
+uint64_t machine_now(const struct sim_node *m)
+{
+    return m->sim->now_us / 1000 + m->skew_ms;
+}
+
 /* --- network */
 
 static bool reachable(const struct sim_node *a, const struct sim_node *b)
@@ -357,20 +363,18 @@ static void replay(struct sim_node *m)
 
 static void greet(struct sim_node *m)
 {
-    uint64_t now_ms = m->sim->now_us / 1000;
     for (uint32_t i = 0; i < m->sim->count; i++) {
         struct sim_node *o = &m->sim->nodes[i];
         if (o == m || !reachable(m, o) || o->node == NULL)
             continue;
-        node_on_peer_up(m->node, &o->peer, now_ms);
-        node_on_peer_up(o->node, &m->peer, now_ms);
+        node_on_peer_up(m->node, &o->peer, machine_now(m));
+        node_on_peer_up(o->node, &m->peer, machine_now(o));
     }
 }
 
-void machine_start(struct sim_node *m)
+static struct node_config config_of(struct sim_node *m)
 {
     struct sim *s = m->sim;
-    uint64_t now_ms = s->now_us / 1000;
     bool fresh = !m->disk.journal_started;
     struct node_config c = {.genesis = s->genesis,
                             .self = m->key,
@@ -392,6 +396,61 @@ void machine_start(struct sim_node *m)
                             .blob_bytes_max = 1 << 20,
                             .journal_slots = 2 * BFT_CHECKPOINT_INTERVAL};
     c.secret[0] = (uint8_t)m->index;
+    return c;
+}
+
+/* One entry of the state, or the size of the log, is another one: the store does
+ * not open, and as the operator is told the node begins anew from nothing. */
+void machine_damage(struct sim_node *m)
+{
+    struct db *db = m->disk.db;
+    db_mem_fail_at(db, 0);
+    struct node_config c = config_of(m);
+    struct world w = world_of(m);
+    struct node *node = NULL;
+    struct span key = {0}, value, copy = {0}, name = {0};
+    size_t mark = arena_mark(&m->sim->scratch);
+    bool state = prng_chance(&m->prng, 1, 2);
+    enum db_table table = state ? DB_STATE : DB_META;
+    enum err e = db_get(db, DB_META, SPAN_LITERAL("tree"), &value);
+    if (e != ERR_OK)
+        return; /* It has no checkpoint yet. */
+    for (uint64_t skip = prng_below(&m->prng, 20); state && e == ERR_OK; skip--) {
+        e = db_next(db, table, key, &key, &value);
+        key = arena_copy(&m->sim->scratch, key);
+        if (e == ERR_OK) {
+            name = key;
+            copy = arena_copy(&m->sim->scratch, value);
+        }
+        if (skip == 0)
+            break;
+    }
+    if (!state) {
+        name = SPAN_LITERAL("tree");
+        copy = arena_copy(&m->sim->scratch, value);
+    }
+    if (copy.len > 0)
+        ((uint8_t *)(uintptr_t)copy.ptr)[state ? copy.len - 1 : 0] ^= 1;
+    e = db_begin(db);
+    if (e == ERR_OK)
+        e = copy.len > 0 ? db_put(db, table, name, copy) : db_del(db, table, name);
+    if (e == ERR_OK)
+        e = db_commit(db);
+    assert(e == ERR_OK);
+    arena_reset(&m->sim->scratch, mark);
+    m->sim->result->damages++;
+    e = node_open(&node, &c, &w, machine_now(m));
+    if (e != ERR_CORRUPT)
+        sim_fail(m->sim, "node %u opens a store that is damaged: %s", m->index, err_name(e));
+    node_close(node);
+    machine_wipe(m);
+}
+
+void machine_start(struct sim_node *m)
+{
+    struct sim *s = m->sim;
+    uint64_t now_ms = machine_now(m);
+    struct node_config c = config_of(m);
     struct world w = world_of(m);
     m->life++;
     m->up = true;
@@ -442,7 +501,7 @@ void machine_stop(struct sim_node *m, bool torn)
     db_mem_crash(d->db);
     for (uint32_t i = 0; i < s->count; i++)
         if (s->nodes[i].node != NULL && !carried)
-            node_on_peer_down(s->nodes[i].node, &m->peer, s->now_us / 1000);
+            node_on_peer_down(s->nodes[i].node, &m->peer, machine_now(&s->nodes[i]));
     s->result->crashes++;
 }
 
@@ -489,19 +548,29 @@ static void print_trace(struct sim_node *m)
     t->count = 0;
 }
 
+static void stop_for_a_while(struct sim_node *m)
+{
+    struct sim *s = m->sim;
+    machine_stop(m, (s->faults & SIM_TORN) != 0);
+    sim_at(s, 1000000 + prng_below(&s->prng, 8000000),
+           (struct sim_event){.kind = EV_RESTART, .node = m->index, .life = m->life},
+           (struct span){0});
+}
+
 /* After whatever happened to it: its turn, and when it wants to be woken. */
 void machine_after(struct sim_node *m)
 {
     struct sim *s = m->sim;
     if (m->node == NULL)
         return;
-    node_turn(m->node, s->now_us / 1000);
+    node_turn(m->node, machine_now(m));
     print_trace(m);
+    if (node_fatal(m->node) != NULL && (s->faults & SIM_DISK_FULL)) {
+        s->result->full_disks++;
+        m->dying = true;
+    }
     if (m->dying) {
-        machine_stop(m, (s->faults & SIM_TORN) != 0);
-        sim_at(s, 1000000 + prng_below(&s->prng, 8000000),
-               (struct sim_event){.kind = EV_RESTART, .node = m->index, .life = m->life},
-               (struct span){0});
+        stop_for_a_while(m);
         return;
     }
     if (node_fatal(m->node) != NULL)
@@ -509,6 +578,7 @@ void machine_after(struct sim_node *m)
     uint64_t wake_ms = node_wake_at(m->node);
     if (m->host != NULL)
         wake_ms = min_u64(wake_ms, host_wake_at(m->host));
+    wake_ms = wake_ms == UINT64_MAX ? UINT64_MAX / 2000 : wake_ms - min_u64(wake_ms, m->skew_ms);
     uint64_t wake_us = max_u64(wake_ms * 1000, s->now_us + 1);
     if (wake_us < m->wake_us) {
         m->wake_us = wake_us;
@@ -524,13 +594,13 @@ static void evaluated(struct sim_node *m, const struct sim_event *ev)
     uint8_t memory[8192];
     struct span answer =
         sim_evaluate(m, ev->number, ev->bytes, (struct room){memory, sizeof memory});
-    node_on_evaluated(m->node, ev->number, answer, m->sim->now_us / 1000);
+    node_on_evaluated(m->node, ev->number, answer, machine_now(m));
 }
 
 void machine_event(struct sim_node *m, struct sim_event *ev)
 {
     struct sim *s = m->sim;
-    uint64_t now_ms = s->now_us / 1000;
+    uint64_t now_ms = machine_now(m);
     struct peer_id from = s->nodes[ev->from % s->count].peer;
     if (m->node == NULL || ev->life != m->life)
         return;
@@ -572,6 +642,9 @@ void machine_event(struct sim_node *m, struct sim_event *ev)
         break;
     case EV_CHAIN_TEXT:
         node_on_chain_text(m->node, ev->bytes, now_ms);
+        break;
+    case EV_CHAIN_DOWN:
+        node_on_chain_down(m->node, now_ms);
         break;
     case EV_CHAIN_REQUEST:
     case EV_BLOCK:

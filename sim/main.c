@@ -18,7 +18,7 @@ static const char usage[] =
     "  --nodes N          4 to 7 validators (default: drawn)\n"
     "  --idle MS          no faults and no clients, for MS of virtual time\n"
     "  --quiet-network    no faults\n"
-    "  --faults N         only these (sum of enum sim_fault)\n"
+    "  --faults N         only these (sum of enum sim_fault, sim.h)\n"
     "  --verbose          tell every event of every node\n";
 
 static double seconds_of(const struct timeval *t)
@@ -74,50 +74,89 @@ struct plan {
 static int read_options(int argc, char **argv, struct plan *p)
 {
     const char *tmp = getenv("TMPDIR");
-    *p = (struct plan){.first = 1, .count = 20,
-                       .config = {.faults = 0xfff, .choose_faults = true, .submissions = 12,
-                                  .block_ms = 1000, .scratch_dir = tmp != NULL ? tmp : "/tmp"}};
+    *p = (struct plan){.first = 1,
+                       .count = 20,
+                       .config = {.faults = SIM_FAULTS_END - 1,
+                                  .choose_faults = true,
+                                  .submissions = 12,
+                                  .block_ms = 1000,
+                                  .scratch_dir = tmp != NULL ? tmp : "/tmp"}};
     for (int o = getopt_long(argc, argv, "", options, NULL); o != -1;
          o = getopt_long(argc, argv, "", options, NULL)) {
         uint64_t number = optarg != NULL ? strtoull(optarg, NULL, 0) : 0;
         switch (o) {
-        case OPT_SEEDS: p->count = number; break;
-        case OPT_FIRST: p->first = number; break;
-        case OPT_SEED: p->first = number; p->count = 1; p->one = true; break;
-        case OPT_NODES: p->config.nodes = (uint32_t)number; break;
+        case OPT_SEEDS:
+            p->count = number;
+            break;
+        case OPT_FIRST:
+            p->first = number;
+            break;
+        case OPT_SEED:
+            p->first = number;
+            p->count = 1;
+            p->one = true;
+            break;
+        case OPT_NODES:
+            p->config.nodes = (uint32_t)number;
+            break;
         case OPT_IDLE:
             p->config.faults = 0;
             p->config.submissions = 0;
             p->config.chaos_ms = number;
             break;
-        case OPT_QUIET: p->config.faults = 0; break;
+        case OPT_QUIET:
+            p->config.faults = 0;
+            break;
         case OPT_FAULTS:
             p->config.faults = (uint32_t)number;
             p->config.choose_faults = false;
             break;
-        case OPT_VERBOSE: p->config.verbose = true; break;
-        case OPT_HELP: fputs(usage, stdout); return 1;
-        default: fputs(usage, stderr); return 2;
+        case OPT_VERBOSE:
+            p->config.verbose = true;
+            break;
+        case OPT_HELP:
+            fputs(usage, stdout);
+            return 1;
+        default:
+            fputs(usage, stderr);
+            return 2;
         }
     }
     return 0;
 }
 
+/* What was asked for besides the seed is part of what repeats it. */
+static void print_repeat(const struct sim_config *c, const struct sim_result *r)
+{
+    printf("  %s\n  repeat: ./run sim --seed %llu", r->violation, (unsigned long long)c->seed);
+    if (c->nodes != 0)
+        printf(" --nodes %u", c->nodes);
+    if (c->submissions == 0)
+        printf(" --idle %llu", (unsigned long long)c->chaos_ms);
+    else if (c->faults == 0)
+        printf(" --quiet-network");
+    else if (!c->choose_faults)
+        printf(" --faults %u", c->faults);
+    printf("  # with --verbose: every event of every node\n");
+}
+
 static void print_one(const struct sim_config *c, const struct sim_result *r)
 {
     printf(
-        "seed %llu %s trace %016llx nodes %u %s faults %03x: %llu events, %llu virtual s, "
+        "seed %llu %s trace %016llx nodes %u %s faults %05x: %llu events, %llu virtual s, "
         "%llu slots, %llu checkpoints, %llu epochs, %llu finals, %llu crashes, %llu view changes, "
-        "%llu evidence\n",
+        "%llu evidence, %llu lies, %llu dissents, %llu damages, %llu full disks, %llu chain lies\n",
         (unsigned long long)c->seed, r->ok ? "ok" : "FAILED", (unsigned long long)r->trace,
         r->nodes, r->bytes ? "bytes" : "messages", r->faults, (unsigned long long)r->events,
         (unsigned long long)r->virtual_ms / 1000, (unsigned long long)r->decided,
         (unsigned long long)r->checkpoints, (unsigned long long)r->epochs,
         (unsigned long long)r->finals, (unsigned long long)r->crashes,
-        (unsigned long long)r->view_changes, (unsigned long long)r->evidence);
+        (unsigned long long)r->view_changes, (unsigned long long)r->evidence,
+        (unsigned long long)r->lies, (unsigned long long)r->dissents,
+        (unsigned long long)r->damages, (unsigned long long)r->full_disks,
+        (unsigned long long)r->chain_lies);
     if (!r->ok)
-        printf("  %s\n  repeat: ./run sim --seed %llu\n", r->violation,
-               (unsigned long long)c->seed);
+        print_repeat(c, r);
     fflush(stdout);
 }
 

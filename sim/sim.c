@@ -13,7 +13,7 @@ static void draw(struct sim *s)
                    ? c->nodes
                    : (prng_chance(&s->prng, 7, 10) ? 4 : 4 + (uint32_t)prng_below(&s->prng, 4));
     s->faults = c->faults;
-    for (uint32_t f = 1; c->choose_faults && f <= SIM_SLOW_DISK; f <<= 1)
+    for (uint32_t f = 1; c->choose_faults && f < SIM_FAULTS_END; f <<= 1)
         if (prng_chance(&s->prng, 1, 2))
             s->faults &= ~f;
     s->loss = (uint32_t)prng_below(&s->prng, 200);
@@ -24,7 +24,8 @@ static void draw(struct sim *s)
         s->config.chaos_ms = 20000 + prng_below(&s->prng, 60000);
     s->bytes = !c->messages_only && prng_chance(&s->prng, 1, 2);
     if (s->bytes)
-        s->faults &= ~(uint32_t)(SIM_LOSS | SIM_DUPLICATE | SIM_REORDER | SIM_EQUIVOCATE);
+        s->faults &=
+            ~(uint32_t)(SIM_LOSS | SIM_DUPLICATE | SIM_REORDER | SIM_EQUIVOCATE | SIM_LIES);
     s->result->bytes = s->bytes;
     s->result->nodes = s->count;
     s->result->faults = s->faults;
@@ -40,10 +41,10 @@ static void later(struct sim *s, uint64_t from_ms, uint64_t within_ms, enum sim_
 static void plan(struct sim *s)
 {
     uint64_t chaos = s->config.chaos_ms;
-    if (s->faults & (SIM_CRASH | SIM_WIPE | SIM_PAUSE))
+    if (s->faults & (SIM_CRASH | SIM_WIPE | SIM_PAUSE | SIM_DISK_FULL))
         for (uint64_t at = 3000; at < chaos; at += 2000 + prng_below(&s->prng, 12000))
             later(s, at, 1000, EV_CRASH, (uint32_t)prng_below(&s->prng, s->count));
-    if (s->faults & SIM_PARTITION)
+    if (s->faults & (SIM_PARTITION | SIM_CHAIN))
         for (uint64_t at = 2000; at < chaos; at += 3000 + prng_below(&s->prng, 15000))
             later(s, at, 1000, EV_PARTITION, 0);
     later(s, chaos, 0, EV_HEAL, 0);
@@ -59,19 +60,18 @@ static uint32_t up_count(const struct sim *s)
     return up;
 }
 
-/* A wiped node signs nothing until a later epoch; a second one in the same epoch
- * would be more than f, and nothing could be decided any more. */
-static bool all_vote(const struct sim *s)
+/* A wiped node signs nothing until a later epoch.  More than f of them in one epoch
+ * could decide nothing any more, not even the next one. */
+static uint32_t mute_count(const struct sim *s)
 {
+    uint32_t mute = 0;
     for (uint32_t i = 0; i < s->count; i++) {
-        struct bft_view_info info;
-        if (s->nodes[i].node == NULL)
-            return false;
-        node_bft_info(s->nodes[i].node, &info);
-        if (!info.voting)
-            return false;
+        struct bft_view_info info = {0};
+        if (s->nodes[i].node != NULL)
+            node_bft_info(s->nodes[i].node, &info);
+        mute += !info.voting;
     }
-    return true;
+    return mute;
 }
 
 static void resume_later(struct sim *s, struct sim_node *m)
@@ -84,16 +84,19 @@ static void resume_later(struct sim *s, struct sim_node *m)
 static void crash(struct sim *s, uint32_t index)
 {
     struct sim_node *m = &s->nodes[index];
-    if (!s->chaos || m->node == NULL || m->paused || up_count(s) < s->count || !all_vote(s))
+    uint32_t mute = mute_count(s), may_fail = (s->count - 1) / 3;
+    if (!s->chaos || m->node == NULL || m->paused || up_count(s) < s->count || mute >= may_fail)
         return;
-    uint64_t kind = prng_below(&s->prng, 3);
+    uint64_t kind = prng_below(&s->prng, 4);
     if (kind == 0 && (s->faults & SIM_PAUSE)) {
         resume_later(s, m);
-    } else if (kind == 1 && (s->faults & SIM_WIPE) && all_vote(s)) {
+    } else if (kind == 1 && (s->faults & SIM_WIPE)) {
         machine_stop(m, false);
         machine_wipe(m);
         sim_at(s, 2000000, (struct sim_event){.kind = EV_RESTART, .node = index, .life = m->life},
                (struct span){0});
+    } else if (kind == 2 && (s->faults & SIM_DISK_FULL)) {
+        db_mem_fail_at(m->disk.db, 1 + prng_below(&s->prng, 4));
     } else if (s->faults & SIM_CRASH) {
         m->crash_in = 1 + (uint32_t)prng_below(&s->prng, 60); /* Between any two effects. */
     }
@@ -103,30 +106,34 @@ static void partition(struct sim *s)
 {
     if (!s->chaos)
         return;
-    bool whole = prng_chance(&s->prng, 1, 3);
+    bool whole = (s->faults & SIM_PARTITION) == 0 || prng_chance(&s->prng, 1, 3);
     for (uint32_t i = 0; i < s->count; i++)
         s->nodes[i].group = whole ? 0 : (uint32_t)prng_below(&s->prng, 2);
     links_partition(s);
     if (s->faults & SIM_CHAIN)
-        chain_silence(s, prng_chance(&s->prng, 1, 4));
+        chain_be(s, prng_chance(&s->prng, 1, 2)
+                        ? CHAIN_HONEST
+                        : (enum chain_mood)prng_below(&s->prng, CHAIN_FOREIGN + 1));
 }
 
 /* All that was broken works again, for good; links come up anew. */
 static void heal(struct sim *s)
 {
     s->chaos = false;
-    chain_silence(s, false);
+    chain_be(s, CHAIN_HONEST);
     for (uint32_t i = 0; i < s->count; i++) {
         struct sim_node *m = &s->nodes[i];
         m->group = 0;
         m->crash_in = 0;
         m->paused = false;
         m->slow_us = 0;
+        m->dissents = false;
+        db_mem_fail_at(m->disk.db, 0);
     }
     for (uint32_t i = 0; i < s->count; i++)
         for (uint32_t k = 0; k < s->count; k++)
             if (!s->bytes && i != k && s->nodes[i].node != NULL && s->nodes[k].node != NULL)
-                node_on_peer_up(s->nodes[i].node, &s->nodes[k].peer, s->now_us / 1000);
+                node_on_peer_up(s->nodes[i].node, &s->nodes[k].peer, machine_now(&s->nodes[i]));
     s->healed_us = s->now_us;
 }
 
@@ -135,6 +142,9 @@ static void restart(struct sim *s, const struct sim_event *ev)
     struct sim_node *m = &s->nodes[ev->node];
     if (m->node != NULL || m->life != ev->life)
         return;
+    if (s->chaos && (s->faults & SIM_DAMAGE) && mute_count(s) <= (s->count - 1) / 3 &&
+        prng_chance(&s->prng, 1, 2))
+        machine_damage(m);
     machine_start(m);
     machine_after(m);
 }
@@ -175,6 +185,7 @@ static void handle(struct sim *s, struct sim_event *ev)
     case EV_EVALUATED:
     case EV_CHAIN_UP:
     case EV_CHAIN_TEXT:
+    case EV_CHAIN_DOWN:
     case EV_ACCEPTED:
     case EV_DIALED:
     case EV_BYTES:
@@ -202,8 +213,13 @@ static void begin(struct sim *s)
         sim_fail(s, "the development chain does not start");
         return;
     }
-    if (s->faults & SIM_EQUIVOCATE)
+    if (s->faults & (SIM_EQUIVOCATE | SIM_LIES))
         s->nodes[prng_below(&s->prng, s->count)].byzantine = true;
+    if (s->faults & SIM_DISSENT)
+        s->nodes[prng_below(&s->prng, s->count)].dissents = true;
+    for (uint32_t i = 0; i < s->count; i++)
+        if (s->faults & SIM_SKEW)
+            s->nodes[i].skew_ms = prng_below(&s->prng, 7200000);
     for (uint32_t i = 0; i < s->count; i++)
         if ((s->faults & SIM_SLOW_DISK) && prng_chance(&s->prng, 1, 3))
             s->nodes[i].slow_us = prng_below(&s->prng, 20000);

@@ -20,7 +20,7 @@
 #include "node/view.h"
 #include "store/journal.h"
 
-enum { SIM_NODES_MAX = 7, SIM_OPS_MAX = 4096, SIM_FILES_MAX = 8 };
+enum { SIM_NODES_MAX = 7, SIM_OPS_MAX = 4096, SIM_FILES_MAX = 8, SIM_LIES_MAX = 256 };
 
 enum sim_fault {
     SIM_LOSS = 1,
@@ -35,6 +35,12 @@ enum sim_fault {
     SIM_INFRA = 512,
     SIM_CHAIN = 1024,
     SIM_SLOW_DISK = 2048,
+    SIM_LIES = 4096,       /* a leader proposes what nobody may vote for */
+    SIM_DISSENT = 8192,    /* one node's evaluations come to something else */
+    SIM_SKEW = 16384,      /* clocks that are hours apart */
+    SIM_DAMAGE = 32768,    /* a store that does not hold together at a restart */
+    SIM_DISK_FULL = 65536, /* a commit that the disk refuses */
+    SIM_FAULTS_END = 131072,
 };
 
 struct sim_config {
@@ -55,6 +61,7 @@ struct sim_result {
     char violation[256];
     uint64_t events, virtual_ms, trace;
     uint64_t decided, epochs, finals, crashes, evidence, view_changes, checkpoints;
+    uint64_t lies, dissents, damages, full_disks, chain_lies;
     uint32_t nodes, faults;
     bool bytes;
 };
@@ -72,6 +79,7 @@ enum sim_event_kind {
     EV_EVALUATED,
     EV_CHAIN_UP,
     EV_CHAIN_TEXT,
+    EV_CHAIN_DOWN,
     EV_CHAIN_REQUEST,
     EV_BLOCK,
     EV_CLIENT,
@@ -132,6 +140,8 @@ struct sim_node {
     uint64_t session;                   /* of the connection to the chain; 0: none */
     uint32_t group;                     /* of the partition */
     uint64_t slow_us;                   /* one flush */
+    uint64_t skew_ms;                   /* its clock is ahead by that */
+    bool dissents;
     struct prng prng;
 };
 
@@ -159,6 +169,8 @@ struct sim {
     struct clients *clients;
     uint64_t next_message;
     struct verifier verifier;
+    struct hash lies[SIM_LIES_MAX]; /* digests that nobody may vote for */
+    uint64_t lie_count;
     struct arena scratch; /* within one call; taken once, since clearing it costs */
 };
 
@@ -178,6 +190,8 @@ void machine_wipe(struct sim_node *m);
 void machine_close(struct sim_node *m);
 void machine_event(struct sim_node *m, struct sim_event *ev);
 void machine_after(struct sim_node *m);
+uint64_t machine_now(const struct sim_node *m);
+void machine_damage(struct sim_node *m);
 
 /* links.c */
 void links_begin(struct sim *s);
@@ -199,6 +213,9 @@ bool chain_begin(struct sim *s);
 void chain_event(struct sim *s, const struct sim_event *ev);
 void chain_dial(struct sim_node *m);
 void chain_hang_up(struct sim_node *m);
+/* How the endpoint behaves from now on, to everybody. */
+enum chain_mood { CHAIN_HONEST, CHAIN_SILENT, CHAIN_GONE, CHAIN_GARBLED, CHAIN_FOREIGN };
+void chain_be(struct sim *s, enum chain_mood mood);
 void chain_end(struct sim *s);
 /* The n-th validator's or miner's secret URI, as the development chain makes them. */
 struct sr25519_keypair *chain_key(const char *role, uint32_t n);
@@ -211,5 +228,11 @@ void clients_end(struct sim *s);
 
 /* byzantine.c: what a faulty node sends instead; true: it has sent it. */
 bool byzantine_send(struct sim_node *m, uint32_t to, struct span frame);
+void byzantine_message(struct sim_node *m, uint32_t to, const struct bft_message *message);
+void byzantine_sign(struct sim_node *m, const struct bft_statement *st, struct signature *out);
+
+/* liar.c */
+bool liar_propose(struct sim_node *m, uint32_t to, const struct bft_propose *p);
+bool liar_said(const struct sim *s, const struct hash *digest);
 
 #endif
