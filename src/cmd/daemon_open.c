@@ -242,8 +242,13 @@ static bool open_stores(struct daemon *d, bool *whole)
 
 static bool open_verifier(struct daemon *d)
 {
-    enum { REMEMBERED = 1 << 15, VERIFIER_BYTES = VALIDATORS_MAX * (31 << 10) + REMEMBERED * 160 };
-    struct verifier_config c = {.keys = VALIDATORS_MAX, .remembered = REMEMBERED};
+    enum {
+        REMEMBERED = 1 << 15,
+        FREQUENT = 64,
+        VERIFIER_BYTES = (VALIDATORS_MAX + FREQUENT) * (31 << 10) + REMEMBERED * 160 + (128 << 10),
+    };
+    struct verifier_config c = {
+        .keys = VALIDATORS_MAX, .frequent = FREQUENT, .remembered = REMEMBERED};
     os_entropy((struct room){(uint8_t *)&c.seed, sizeof c.seed});
     enum err e = arena_open(&d->verifier_memory, VERIFIER_BYTES);
     if (e == ERR_OK)

@@ -29,13 +29,17 @@ static inline bool verifier_check(const struct verifier *v, const struct hotkey 
  *   VERIFIER-2  Only signatures that hold are remembered, by a BLAKE2b-256 of the
  *               key, signature and message, so that one which is seen on
  *               arrival, in a proposal and at execution is computed once.  The
- *               oldest is forgotten first. */
+ *               oldest is forgotten first.
+ *   VERIFIER-3  A key that verifies again and again is prepared too, while there
+ *               is none that came to it later: never more than one preparation
+ *               for VERIFIER_OFTEN signatures that hold. */
 struct verifier_sr25519;
 
-enum { VERIFIER_KEYS_MAX = 4096, VERIFIER_MEMORY_MAX = 1 << 20 };
+enum { VERIFIER_KEYS_MAX = 4096, VERIFIER_MEMORY_MAX = 1 << 20, VERIFIER_OFTEN = 8 };
 
 struct verifier_config {
     uint32_t keys;        /* Prepared keys, 1 .. VERIFIER_KEYS_MAX; 31 kB each. */
+    uint32_t frequent;    /* Further prepared keys, of VERIFIER-3; 0 .. VERIFIER_KEYS_MAX. */
     uint32_t remembered;  /* Signatures, 0 .. VERIFIER_MEMORY_MAX; 140 B each. */
     struct map_seed seed; /* Of the process: nobody outside may know it. */
 };
@@ -53,7 +57,8 @@ struct verifier_counts {
 enum err verifier_sr25519_open(const struct verifier_config *config, struct arena *arena,
                                struct verifier_sr25519 **out);
 
-/* verifier_sr25519_replace: from now on these keys are prepared, and no others;
+/* verifier_sr25519_replace: from now on these keys are prepared, and no others but
+ * those that turn out to be frequent;
  * about 0.1 ms for each that was not prepared before.  A key that can verify
  * nothing is left out.  ERR_FULL: count is over the capacity; nothing changed. */
 enum err verifier_sr25519_replace(struct verifier_sr25519 *v, const struct hotkey *keys,
