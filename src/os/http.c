@@ -11,7 +11,7 @@ enum {
     IDLE_S = 15,
     STREAM_IDLE_S = 60,
     PING_MS = 15000,
-    STREAM_BLOCK = 4096,
+    STREAM_BLOCK = 8 << 10,
 };
 
 static_assert((int)RPC_EVENT_SIZE_MAX <= (int)STREAM_BLOCK);
@@ -84,26 +84,33 @@ static enum MHD_Result queue(struct MHD_Connection *connection, uint32_t status,
     return result;
 }
 
-/* MHD asks for the next bytes of a stream; with none, the connection sleeps. */
+/* MHD asks for the next bytes of a stream: all events that are there and fit, since
+ * each answer is a packet and a turn.  With none, the connection sleeps. */
 static ssize_t stream_read(void *cls, uint64_t at, char *buffer, size_t max)
 {
     struct exchange *x = cls;
     struct http *h = x->http;
-    struct span text = SPAN_LITERAL(": ping\n\n");
-    (void)at;
+    struct span text, ping = SPAN_LITERAL(": ping\n\n");
+    size_t used = 0;
     assert(max >= RPC_EVENT_SIZE_MAX);
     if (h->closing)
         return MHD_CONTENT_READER_END_OF_STREAM;
-    bool event = rpc_next_event(h->config.rpc, &x->cursor, &text);
+    while (max - used >= RPC_EVENT_SIZE_MAX && rpc_next_event(h->config.rpc, &x->cursor, &text)) {
+        memcpy(buffer + used, text.ptr, text.len);
+        used += text.len;
+    }
     uint64_t now = uv_now(h->loop);
-    if (!event && now - x->pinged_ms < PING_MS && at > 0) {
+    if (used == 0 && now - x->pinged_ms < PING_MS && at > 0) {
         MHD_suspend_connection(x->connection);
         x->suspended = true;
         return 0;
     }
     x->pinged_ms = now;
-    memcpy(buffer, text.ptr, text.len);
-    return (ssize_t)text.len;
+    if (used == 0) {
+        memcpy(buffer, ping.ptr, ping.len);
+        used = ping.len;
+    }
+    return (ssize_t)used;
 }
 
 static enum MHD_Result start_stream(struct http *h, struct exchange *x, const struct rpc_answer *a)
