@@ -9,6 +9,7 @@
 enum {
     CONNECTION_MEMORY = 16 << 10, /* headers, and one block on the way out */
     IDLE_S = 15,
+    REAP_IDLE_MS = 250, /* one that has been quiet for less is left alone */
     STREAM_IDLE_S = 60,
     PING_MS = 15000,
     STREAM_BLOCK = 8 << 10,
@@ -27,6 +28,14 @@ struct exchange {
     uint8_t body[RPC_BODY_MAX];
 };
 
+/* A socket that was accepted.  When all are taken the quietest one ends, so that
+ * connections which say nothing, or little by little, lock nobody out. */
+struct guest {
+    int fd; /* -1: unused */
+    bool streaming, ending;
+    uint64_t active_ms; /* when it was accepted, or gave a whole request */
+};
+
 struct http {
     struct http_config config;
     struct MHD_Daemon *daemon;
@@ -34,13 +43,15 @@ struct http {
     uv_poll_t poll;
     uv_timer_t timer;
     bool running, closing;
-    uint32_t streams;
+    uint32_t streams, guest_count;
+    struct guest *guests;       /* config.connections of them */
     struct exchange *exchanges; /* config.connections of them */
 };
 
 size_t http_arena_size(const struct http_config *c)
 {
-    return sizeof(struct http) + c->connections * sizeof(struct exchange) + 3 * ARENA_ALIGN;
+    return sizeof(struct http) +
+           c->connections * (sizeof(struct exchange) + sizeof(struct guest)) + 4 * ARENA_ALIGN;
 }
 
 static struct exchange *exchange_open(struct http *h, struct MHD_Connection *connection)
@@ -57,6 +68,52 @@ static struct exchange *exchange_open(struct http *h, struct MHD_Connection *con
         return x;
     }
     return NULL;
+}
+
+static int fd_of(struct MHD_Connection *connection)
+{
+    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+}
+
+static struct guest *find_guest(struct http *h, int fd)
+{
+    for (uint32_t i = 0; i < h->config.connections; i++)
+        if (h->guests[i].fd == fd)
+            return &h->guests[i];
+    return NULL;
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **state,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct http *h = cls;
+    bool starts = code == MHD_CONNECTION_NOTIFY_STARTED;
+    struct guest *g = find_guest(h, starts ? -1 : fd_of(connection));
+    (void)state;
+    if (g == NULL)
+        return;
+    *g = (struct guest){.fd = starts ? fd_of(connection) : -1, .active_ms = uv_now(h->loop)};
+    h->guest_count = starts ? h->guest_count + 1 : h->guest_count - 1;
+}
+
+/* libmicrohttpd accepts nobody while all places are taken. */
+static void make_room(struct http *h)
+{
+    struct guest *quietest = NULL;
+    if (h->guest_count < h->config.connections)
+        return;
+    for (uint32_t i = 0; i < h->config.connections; i++) {
+        struct guest *g = &h->guests[i];
+        if (g->ending)
+            return; /* There is room in a moment. */
+        if (!g->streaming && (quietest == NULL || g->active_ms < quietest->active_ms))
+            quietest = g;
+    }
+    if (quietest == NULL || uv_now(h->loop) < time_add(quietest->active_ms, REAP_IDLE_MS))
+        return;
+    quietest->ending = true;
+    rpc_count_reaped(h->config.rpc);
+    shutdown(quietest->fd, SHUT_RDWR);
 }
 
 static struct span header(struct MHD_Connection *connection, const char *name)
@@ -122,8 +179,11 @@ static enum MHD_Result start_stream(struct http *h, struct exchange *x, const st
                      MHD_create_response_from_buffer(sizeof busy - 1, (void *)(uintptr_t)busy,
                                                      MHD_RESPMEM_PERSISTENT),
                      &full);
+    struct guest *g = find_guest(h, fd_of(x->connection));
     h->streams++;
     x->streaming = true;
+    if (g != NULL)
+        g->streaming = true;
     x->cursor = a->cursor;
     x->pinged_ms = uv_now(h->loop);
     MHD_set_connection_option(x->connection, MHD_CONNECTION_OPTION_TIMEOUT,
@@ -156,6 +216,9 @@ static enum MHD_Result answer(struct http *h, struct exchange *x, const char *ur
         .body = span_of(x->body, x->too_big ? 0 : x->size),
         .too_big = x->too_big,
     };
+    struct guest *g = find_guest(h, fd_of(x->connection));
+    if (g != NULL)
+        g->active_ms = uv_now(h->loop);
     rpc_handle(h->config.rpc, &q, &a);
     if (a.stream && q.verb == RPC_GET)
         return start_stream(h, x, &a);
@@ -226,6 +289,7 @@ static void on_timer(uv_timer_t *timer)
 static void run(struct http *h)
 {
     MHD_UNSIGNED_LONG_LONG wait;
+    bool was_full = h->guest_count == h->config.connections;
     h->running = true;
     MHD_run(h->daemon);
     h->running = false;
@@ -233,6 +297,12 @@ static void run(struct http *h)
         return;
     if (MHD_get_timeout(h->daemon, &wait) != MHD_YES || wait > PING_MS)
         wait = PING_MS;
+    make_room(h);
+    /* It listens again only when it is run with a place free. */
+    if (h->guest_count == h->config.connections)
+        wait = min_u64(wait, REAP_IDLE_MS);
+    else if (was_full)
+        wait = 0;
     uv_timer_start(&h->timer, on_timer, wait, 0);
 }
 
@@ -288,7 +358,8 @@ static struct MHD_Daemon *start(struct http *h, const struct sockaddr_storage *a
                             (unsigned)h->config.connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
                             (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
                             (unsigned)IDLE_S, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-                            MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_END);
+                            MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
+                            MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_END);
 }
 
 enum err http_open(struct http **out, struct arena *arena, uv_loop_t *loop,
@@ -302,8 +373,11 @@ enum err http_open(struct http **out, struct arena *arena, uv_loop_t *loop,
     h->config = *c;
     h->loop = loop;
     h->exchanges = arena_array(arena, c->connections, sizeof *h->exchanges);
-    if (h->exchanges == NULL)
+    h->guests = arena_array(arena, c->connections, sizeof *h->guests);
+    if (h->exchanges == NULL || h->guests == NULL)
         return ERR_NO_MEMORY;
+    for (uint32_t i = 0; i < c->connections; i++)
+        h->guests[i].fd = -1;
     if (!address_of(c, &at))
         return ERR_MALFORMED;
     h->daemon = start(h, &at);

@@ -6,7 +6,10 @@
  *
  *   HTTP-1  Connections, streams, headers, bodies and idle time are bounded.
  *   HTTP-2  A reader of the event stream that is too slow costs nothing but its
- *           place: it gets a gap, never a queue. */
+ *           place: it gets a gap, never a queue.
+ *   HTTP-3  Nobody is locked out by connections that say nothing: when all places
+ *           are taken, the one that was quiet longest ends.  Event streams keep
+ *           theirs; there are fewer of them. */
 #ifndef OS_HTTP_H
 #define OS_HTTP_H
 
@@ -18,7 +21,7 @@ struct http_config {
     const char *address;  /* numeric; "127.0.0.1" unless an operator says otherwise */
     uint16_t port;        /* 0: a free one */
     uint32_t connections; /* at most; 1 .. 1024 */
-    uint32_t streams;     /* of them, on the event stream */
+    uint32_t streams;     /* of them, on the event stream; fewer than connections */
     struct rpc *rpc;      /* kept */
 };
 

@@ -207,6 +207,32 @@ static void test_streams_events_and_takes_up_where_a_reader_left(void **state)
     hang_up(c);
 }
 
+static void test_quiet_connections_lock_nobody_out(void **state)
+{
+    struct world *w = *state;
+    static const char get[] = "GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    static const char half[] = "POST /rpc HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+                               "application/json\r\nContent-Length: 100\r\n\r\n{";
+    static const char events[] = "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    struct client *quiet[3 * CONNECTIONS];
+    struct client *reader = dial(w, events, sizeof events - 1, "ping");
+    wait_for(reader);
+    reader->done = false;
+    reader->until = NULL;
+    /* Some say nothing at all, some begin a header, some a body. */
+    for (size_t i = 0; i < COUNT_OF(quiet); i++)
+        quiet[i] = dial(w, half, i % 3 == 0 ? 0 : i % 3 == 1 ? 10 : sizeof half - 1, NULL);
+    for (int i = 0; i < 3; i++) {
+        struct client *c = dial(w, get, sizeof get - 1, "live\n");
+        wait_for(c);
+        hang_up(c);
+    }
+    assert_false(reader->done); /* A stream keeps its place. */
+    hang_up(reader);
+    for (size_t i = 0; i < COUNT_OF(quiet); i++)
+        hang_up(quiet[i]);
+}
+
 static void test_an_address_that_is_taken_is_an_error(void **state)
 {
     struct world *w = *state;
@@ -229,6 +255,7 @@ int main(void)
         IN_WORLD(test_serves_rpc_health_and_files),
         IN_WORLD(test_refuses_what_is_too_big_or_broken),
         IN_WORLD(test_streams_events_and_takes_up_where_a_reader_left),
+        IN_WORLD(test_quiet_connections_lock_nobody_out),
         IN_WORLD(test_an_address_that_is_taken_is_an_error),
     };
     return cmocka_run_group_tests_name("http", all, NULL, NULL);

@@ -87,7 +87,7 @@ struct rpc {
     struct upload uploads[UPLOADS_MAX];
     struct event_slot *events; /* event id is at id % RPC_EVENTS_MAX */
     uint64_t newest_event;     /* 0: none yet */
-    uint64_t requests, errors, refused_hosts, refused_requests, refused_uploads;
+    uint64_t requests, errors, refused_hosts, refused_requests, refused_uploads, reaped;
 };
 
 static inline struct failure failed(enum rpc_code code, const char *text)

@@ -65,6 +65,8 @@ static void own_rows(struct rpc *r, struct page *p)
          r->refused_hosts},
         {RPC_COUNTER, "rpc_refused_requests_total", "HTTP requests answered with a status of 4xx.",
          NULL, r->refused_requests},
+        {RPC_COUNTER, "rpc_connections_reaped_total", "Quiet connections ended to make room.", NULL,
+         r->reaped},
         {RPC_COUNTER, "rpc_uploads_refused_total", "Pieces of blobs without a place.", NULL,
          r->refused_uploads},
         {RPC_COUNTER, "rpc_events_total", "Events of the stream.", NULL, r->newest_event},

@@ -100,6 +100,9 @@ struct rpc_answer {
 
 void rpc_handle(struct rpc *r, const struct rpc_request *q, struct rpc_answer *a);
 
+/* For the metrics: the server has ended a quiet connection to make room. */
+void rpc_count_reaped(struct rpc *r);
+
 /* Sent with every answer: name, value; NULL ends the list. */
 extern const char *const rpc_headers[][2];
 
