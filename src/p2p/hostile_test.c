@@ -106,6 +106,30 @@ static void test_garbage_before_the_handshake(void **state)
     early(span_of(low, sizeof low), P2P_WHY_BAD_NOISE);
 }
 
+/* Each connection has an ephemeral key of its own: the one in the host's answer to
+ * the first handshake message, behind both lines of multistream and a length. */
+static void test_no_ephemeral_key_is_used_twice(void **state)
+{
+    (void)state;
+    enum { AT = sizeof HELLO - 1 + 2, KEY = 32, TIMES = 4 };
+    uint8_t first[sizeof HELLO - 1 + 34] = HELLO "\x00\x20\x09", keys[TIMES][KEY];
+    struct net *n = open_net();
+    for (int i = 0; i < TIMES; i++) {
+        struct net_end *end = net_attack(n, 0);
+        say(n, end, span_of(first, sizeof first));
+        assert_true(end->in.used > AT + KEY);
+        assert_memory_equal(end->in.bytes, HELLO, sizeof HELLO - 1);
+        memcpy(keys[i], end->in.bytes + AT, KEY);
+        for (int k = 0; k < i; k++)
+            assert_memory_not_equal(keys[k], keys[i], KEY);
+        end->closed = true;
+        net_run(n);
+    }
+    (void)net_attack(n, 0);
+    net_pass(n, 10000);
+    close_net(n, P2P_WHY_HANDSHAKE_TIMEOUT);
+}
+
 static void test_cut_connections_leave_nothing(void **state)
 {
     (void)state;
@@ -355,6 +379,66 @@ static void test_hostile_identify(void **state)
     identify_case(SPAN_LITERAL("\0\0\0\0\0\0\0\0\0\0\0"), P2P_WHY_TOO_BIG); /* 11 frames */
 }
 
+/* Whoever does not speak identify is nobody. */
+static void test_identify_is_not_refused(void **state)
+{
+    (void)state;
+    struct net *n = open_net();
+    struct attacker *a = connect_attacker(n);
+    uint16_t slot = yamux_ready(&a->conn.yamux);
+    assert_int_not_equal(slot, YAMUX_NONE);
+    assert_int_equal(
+        yamux_write(&a->conn.yamux, slot, SPAN_LITERAL("\x13/multistream/1.0.0\n\x03na\n")),
+        ERR_OK);
+    turn(a);
+    assert_int_equal(n->hosts[0].ups, 0);
+    drop_attacker(a);
+    close_net(n, P2P_WHY_BAD_IDENTIFY);
+}
+
+/* Of the streams that the host has opened, the one that asks for ping. */
+static uint16_t ping_stream(struct attacker *a)
+{
+    uint8_t said[256];
+    for (;;) {
+        uint16_t slot = yamux_ready(&a->conn.yamux);
+        assert_int_not_equal(slot, YAMUX_NONE);
+        size_t len = rope_peek(&a->streams[slot].in, (struct room){said, sizeof said});
+        if (memmem(said, len, "/ipfs/ping", 10) != NULL)
+            return slot;
+    }
+}
+
+/* An answer to a ping that is not its echo, or more than it. */
+static void test_false_echoes_end_it(void **state)
+{
+    (void)state;
+    for (size_t more = 0; more < 2; more++) {
+        struct net *n = open_net();
+        struct attacker *a = connect_attacker(n);
+        uint8_t echo[33] = {1, 2, 3};
+        answer_identify(a, SPAN_LITERAL("\x16\x1a\x10/ipfs/ping/1.0.0"
+                                        "2\x02me"));
+        uint16_t slot = ping_stream(a);
+        assert_int_equal(
+            yamux_write(&a->conn.yamux, slot,
+                        SPAN_LITERAL("\x13/multistream/1.0.0\n\x11/ipfs/ping/1.0.0\n")),
+            ERR_OK);
+        turn(a);
+        if (more == 1) { /* the echo, and a byte behind it */
+            uint8_t said[256];
+            size_t len = rope_peek(&a->streams[slot].in, (struct room){said, sizeof said});
+            assert_true(len >= 32);
+            memcpy(echo, said + len - 32, 32);
+        }
+        assert_int_equal(yamux_write(&a->conn.yamux, slot, span_of(echo, 32 + more)), ERR_OK);
+        turn(a);
+        assert_int_equal(n->hosts[0].downs, 1);
+        drop_attacker(a);
+        close_net(n, P2P_WHY_BAD_PING);
+    }
+}
+
 static void test_no_answer_to_identify(void **state)
 {
     (void)state;
@@ -445,12 +529,15 @@ int main(void)
     const struct CMUnitTest all[] = {
         cmocka_unit_test(test_slow_handshake_ends_on_time),
         cmocka_unit_test(test_garbage_before_the_handshake),
+        cmocka_unit_test(test_no_ephemeral_key_is_used_twice),
         cmocka_unit_test(test_cut_connections_leave_nothing),
         cmocka_unit_test(test_limits_on_connections),
         cmocka_unit_test(test_hellos_that_prove_nothing),
         cmocka_unit_test(test_hostile_yamux),
         cmocka_unit_test(test_unauthentic_bytes_end_it),
         cmocka_unit_test(test_hostile_identify),
+        cmocka_unit_test(test_identify_is_not_refused),
+        cmocka_unit_test(test_false_echoes_end_it),
         cmocka_unit_test(test_no_answer_to_identify),
         cmocka_unit_test(test_oversize_frames),
         cmocka_unit_test(test_slow_streams_are_reset),
