@@ -283,6 +283,23 @@ static struct attacker *identified_attacker(struct net *n)
     return a;
 }
 
+/* Behind the handshake each direction has a key of its own, or the two would share
+ * their nonces; and the secrets of the handshake are gone. */
+static void test_directions_have_their_own_keys(void **state)
+{
+    (void)state;
+    static const uint8_t zero[X25519_SIZE];
+    struct net *n = open_net();
+    struct attacker *a = connect_attacker(n);
+    assert_memory_not_equal(a->conn.send_aead.key, a->conn.receive_aead.key, AEAD_KEY_SIZE);
+    assert_memory_not_equal(a->conn.send_aead.key, zero, AEAD_KEY_SIZE);
+    assert_memory_equal(a->conn.noise.ephemeral_secret, zero, X25519_SIZE);
+    assert_memory_equal(a->conn.noise.chain, zero, X25519_SIZE);
+    answer_identify(a, SPAN_LITERAL(GOOD_IDENTIFY));
+    drop_attacker(a);
+    close_net(n, P2P_WHY_CLOSED);
+}
+
 static void test_hellos_that_prove_nothing(void **state)
 {
     (void)state;
@@ -532,6 +549,7 @@ int main(void)
         cmocka_unit_test(test_no_ephemeral_key_is_used_twice),
         cmocka_unit_test(test_cut_connections_leave_nothing),
         cmocka_unit_test(test_limits_on_connections),
+        cmocka_unit_test(test_directions_have_their_own_keys),
         cmocka_unit_test(test_hellos_that_prove_nothing),
         cmocka_unit_test(test_hostile_yamux),
         cmocka_unit_test(test_unauthentic_bytes_end_it),
