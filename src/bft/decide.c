@@ -81,6 +81,8 @@ void bft_on_executed(struct bft *b, const struct bft_event *ev)
     b->executing = false;
     b->executed = ev->seq;
     b->fill_since_ms = b->now_ms; /* one slot at a time is wanted */
+    if (b->asked_seq <= b->executed)
+        b->asked_seq = 0; /* decided by others while its batch was waited for */
     b->chain = chain_next(&b->chain, ev->seq, digest);
     s->executed = true;
     b->decided++;
