@@ -388,6 +388,7 @@ void checks_heard(struct sim *s, struct sim_node *m, const struct trace_event *e
     } else if (strcmp(e->name, "submission.decided") == 0) {
         struct hash id = id_of(e);
         live_checks_decided(s, m, &id);
+        gap_decided(s, &id);
     } else if (strcmp(e->name, "submission.final") == 0) {
         struct hash id = id_of(e);
         compare_final(s, m, &id, number_of(e, "seq"));

@@ -3,7 +3,7 @@
 
 #include "check.h"
 
-enum { SEEN_MAX = SIM_OPS_MAX, OWN_TIME_US = 15000000 };
+enum { SEEN_MAX = SIM_OPS_MAX, OWN_TIME_US = 15000000, STALLED_US = 30000000 };
 
 struct live_checks {
     struct hash seen[SEEN_MAX]; /* decided submissions */
@@ -41,9 +41,12 @@ static bool is_new(struct live_checks *c, const struct hash *id)
     return true;
 }
 
-/* Links come up again some time after the healing. */
+/* Links come up again some time after the healing, and it takes a while until a
+ * connection to the chain that was silenced is given up. */
 static bool all_follow(struct sim *s, uint64_t epoch)
 {
+    if ((s->faults & SIM_CHAIN) && s->now_us < s->healed_us + STALLED_US)
+        return false;
     for (uint32_t i = 0; i < s->count; i++) {
         struct bft_view_info info;
         if (s->nodes[i].node == NULL)

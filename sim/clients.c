@@ -191,7 +191,7 @@ static void activate(struct sim *s, struct sim_node *m)
     c->activated = true;
 }
 
-static void submit(struct sim *s, struct sim_node *m)
+void clients_submit(struct sim *s, struct sim_node *m, struct hash *id)
 {
     struct clients *c = s->clients;
     char text[64];
@@ -207,6 +207,7 @@ static void submit(struct sim *s, struct sim_node *m)
     o->is_submission = true;
     o->miner = miner;
     hand_in(s, m, o);
+    *id = o->id;
     c->submitted++;
 }
 
@@ -237,7 +238,9 @@ void clients_event(struct sim *s)
 {
     struct clients *c = s->clients;
     sim_at(s, PERIOD_MS * 1000, (struct sim_event){.kind = EV_CLIENT}, (struct span){0});
+    gap_tick(s);
     struct sim_node *m = any_node(s);
+    struct hash id;
     if (m == NULL)
         return;
     arena_reset(&c->scratch, 0);
@@ -252,7 +255,7 @@ void clients_event(struct sim *s)
         activate(s, m);
     else if (c->activated && c->submitted < s->config.submissions &&
              is_phase(s, m, CHALLENGE_PHASE_ACTIVE) && prng_chance(&s->prng, 1, 2))
-        submit(s, m);
+        clients_submit(s, m, &id);
 }
 
 /* Final, or given up by the ledger's own rule; the state forgets such ones after

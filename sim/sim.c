@@ -276,8 +276,9 @@ void sim_run(const struct sim_config *c, struct sim_result *r)
         if (r->events % 256 != 0)
             continue;
         bool late = s->now_us > s->healed_us + HEALED_MS * 1000ull, all = clients_satisfied(s);
-        if (all && live_checks_satisfied(s) && s->now_us > s->healed_us + 30000000)
-            s->done = true;
+        bool settled = live_checks_satisfied(s) && s->now_us > s->healed_us + 30000000;
+        if (all && settled && !gap_begin(s))
+            s->done = s->gap.state == GAP_NOT_BEGUN || gap_is_over(s);
         else if (late && all)
             live_checks_complain(s);
         else if (late)

@@ -166,6 +166,13 @@ struct sim {
     struct checks *checks;
     struct log_checks *log;
     struct live_checks *live;
+    struct gap {
+        enum { GAP_NOT_BEGUN, GAP_HANDED_IN, GAP_DEAD, GAP_OVER } state;
+        uint32_t victim, round, ticks;
+        struct hash op; /* the one that is waited for */
+        bool pending;
+        uint64_t deadline_us;
+    } gap;
     struct clients *clients;
     uint64_t next_message;
     struct verifier verifier;
@@ -224,7 +231,15 @@ struct sr25519_keypair *chain_key(const char *role, uint32_t n);
 void clients_begin(struct sim *s);
 void clients_event(struct sim *s);
 bool clients_satisfied(struct sim *s);
+/* One more submission, handed to m alone with its blob; its id. */
+void clients_submit(struct sim *s, struct sim_node *m, struct hash *id);
 void clients_end(struct sim *s);
+
+/* gap.c: false: begun before, or not possible in this run */
+bool gap_begin(struct sim *s);
+bool gap_is_over(const struct sim *s);
+void gap_tick(struct sim *s);
+void gap_decided(struct sim *s, const struct hash *id);
 
 /* byzantine.c: what a faulty node sends instead; true: it has sent it. */
 bool byzantine_send(struct sim_node *m, uint32_t to, struct span frame);
