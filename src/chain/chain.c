@@ -147,7 +147,7 @@ static void go_down(struct chain *c, enum chain_why why, uint64_t now_ms)
     trace_word(trace_add(&c->trace, TRACE_WARN, "chain.lost"), "why", chain_why_name(why));
 }
 
-void client_fail(struct chain *c, enum chain_why why, uint64_t now_ms)
+static void client_fail(struct chain *c, enum chain_why why, uint64_t now_ms)
 {
     if (c->phase == PHASE_WAITING)
         return;

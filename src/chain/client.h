@@ -164,7 +164,6 @@ struct chain {
 
 /* chain.c */
 struct chain_out *client_out(struct chain *c, enum chain_out_kind kind);
-void client_fail(struct chain *c, enum chain_why why, uint64_t now_ms);
 
 /* request.c */
 struct request *request_start(struct chain *c, enum request_kind kind, uint64_t now_ms);
@@ -182,10 +181,6 @@ struct span value_bytes(struct chain *c, const json_t *value);
 bool value_row(struct chain *c, const json_t *result, const struct storage_key *key, bool *found,
                struct span *value);
 
-/* metagraph.c */
-enum err metagraph_decode(struct span bytes, struct chain_metagraph *g,
-                          struct chain_neuron *neurons);
-void metagraph_guess_epochs(struct chain_metagraph *g); /* by the fixed schedule */
 void metagraph_on_reply(struct chain *c, const struct request *r, const json_t *result,
                         uint64_t now_ms);
 void metagraph_end(struct chain *c, bool good);

@@ -120,8 +120,8 @@ static void read_field(struct rd *r, uint32_t index, struct chain_metagraph *g,
     }
 }
 
-enum err metagraph_decode(struct span bytes, struct chain_metagraph *g,
-                          struct chain_neuron *neurons)
+static enum err metagraph_decode(struct span bytes, struct chain_metagraph *g,
+                                 struct chain_neuron *neurons)
 {
     struct rd r = rd_init(bytes);
     struct chain_metagraph out = {0};
@@ -145,7 +145,7 @@ enum err metagraph_decode(struct span bytes, struct chain_metagraph *g,
     return ERR_OK;
 }
 
-void metagraph_guess_epochs(struct chain_metagraph *g)
+static void metagraph_guess_epochs(struct chain_metagraph *g)
 {
     uint64_t stride = (uint64_t)g->tempo + 1, position = g->block + g->netuid + 1;
     g->epoch_index = position / stride;

@@ -76,12 +76,10 @@ struct daemon {
 
 /* --- daemon_open.c: everything before the loop runs; false: said why. */
 bool daemon_open(struct daemon *d, int argc, char **argv);
-void daemon_close(struct daemon *d);
 
 /* --- daemon_world.c */
 void daemon_world(struct daemon *d, struct world *w);
 void daemon_turn(struct daemon *d);
-void daemon_log(struct daemon *d, struct trace *t);
 void daemon_on_signer_up(void *ctx);
 void daemon_on_signer_frame(void *ctx, struct span frame);
 void daemon_on_signer_down(void *ctx, int64_t status, int signal);

@@ -161,7 +161,7 @@ void daemon_on_answer(void *ctx, uint64_t token, struct span answer, enum pool_e
 
 /* --- the turn */
 
-void daemon_log(struct daemon *d, struct trace *t)
+static void daemon_log(struct daemon *d, struct trace *t)
 {
     uint64_t unix_ms = os_unix_ns() / 1000000;
     char line[LOGLINE_SIZE + 1];

@@ -89,7 +89,8 @@ static enum err give_permits(struct devchain *d, uint16_t netuid)
     return dev_write(d, &row, wr_done(&w));
 }
 
-enum err dev_epoch_step(struct devchain *d)
+/* dev_epoch_step: what happens to the subnets at the start of block d->at. */
+static enum err dev_epoch_step(struct devchain *d)
 {
     uint16_t netuid = d->config.netuid;
     uint64_t tempo = dev_number(d, row_u16("Tempo", netuid));

@@ -73,9 +73,6 @@ bool dev_call_sets_weights(struct devchain *d, struct span call);
 struct dispatch dev_dispatch(struct devchain *d, const struct hotkey *signer, struct span call);
 uint64_t dev_fee(struct span extrinsic);
 
-/* dev_epoch_step: what happens to the subnets at the start of block d->at. */
-enum err dev_epoch_step(struct devchain *d);
-
 /* dev_api: a runtime API; ERR_NOT_FOUND: there is no such function;
  * ERR_MALFORMED: the arguments. */
 enum err dev_api(struct devchain *d, const char *function, struct span arguments, struct wr *out);

@@ -24,11 +24,6 @@ struct line {
 
 static const char *const levels[] = {"debug", "info", "warn", "error"};
 
-const char *logline_level(enum trace_level level)
-{
-    return levels[level];
-}
-
 bool logline_level_parse(const char *text, enum trace_level *out)
 {
     for (size_t i = 0; i < COUNT_OF(levels); i++)

@@ -15,7 +15,6 @@ enum logline_format { LOGLINE_TEXT, LOGLINE_JSON };
 size_t logline_write(const struct trace_event *e, uint64_t unix_ms, enum logline_format format,
                       char out[LOGLINE_SIZE]);
 
-const char *logline_level(enum trace_level level);
 /* "debug" .. "error"; false: none of them. */
 bool logline_level_parse(const char *text, enum trace_level *out);
 

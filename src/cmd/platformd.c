@@ -45,7 +45,7 @@ void daemon_stop(struct daemon *d, int code)
     close_handle((uv_handle_t *)&d->on_term);
 }
 
-void daemon_close(struct daemon *d)
+static void daemon_close(struct daemon *d)
 {
     node_close(d->node);
     host_close(d->host);

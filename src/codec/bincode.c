@@ -36,7 +36,8 @@ bool utf8_is_valid(struct span s)
     return true;
 }
 
-struct span bincode_rd_bytes(struct rd *r, uint64_t max)
+/* bincode_rd_bytes: u64 length, at most max (ERR_TOO_BIG), then the bytes. */
+static struct span bincode_rd_bytes(struct rd *r, uint64_t max)
 {
     uint64_t len = rd_u64(r);
     if (len > max)
@@ -46,7 +47,8 @@ struct span bincode_rd_bytes(struct rd *r, uint64_t max)
     return r->bad == ERR_OK ? rd_take(r, len) : (struct span){0};
 }
 
-struct span bincode_rd_text(struct rd *r, uint64_t max)
+/* bincode_rd_text: the same, and UTF-8 (ERR_MALFORMED). */
+static struct span bincode_rd_text(struct rd *r, uint64_t max)
 {
     struct span s = bincode_rd_bytes(r, max);
     if (!utf8_is_valid(s)) {
@@ -56,19 +58,20 @@ struct span bincode_rd_text(struct rd *r, uint64_t max)
     return s;
 }
 
-struct span bincode_rd_option(struct rd *r, uint64_t max, bool *has)
+/* bincode_rd_option: *has and, when set, the bytes. */
+static struct span bincode_rd_option(struct rd *r, uint64_t max, bool *has)
 {
     *has = rd_bool(r);
     return *has ? bincode_rd_bytes(r, max) : (struct span){0};
 }
 
-void bincode_wr_bytes(struct wr *w, struct span s)
+static void bincode_wr_bytes(struct wr *w, struct span s)
 {
     wr_u64(w, s.len);
     wr_raw(w, s);
 }
 
-void bincode_wr_option(struct wr *w, bool has, struct span s)
+static void bincode_wr_option(struct wr *w, bool has, struct span s)
 {
     wr_bool(w, has);
     if (has)

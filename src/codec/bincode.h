@@ -40,18 +40,6 @@ struct bincode_output {
     struct span details;
 };
 
-/* bincode_rd_bytes: u64 length, at most max (ERR_TOO_BIG), then the bytes. */
-struct span bincode_rd_bytes(struct rd *r, uint64_t max);
-
-/* bincode_rd_text: the same, and UTF-8 (ERR_MALFORMED). */
-struct span bincode_rd_text(struct rd *r, uint64_t max);
-
-/* bincode_rd_option: *has and, when set, the bytes. */
-struct span bincode_rd_option(struct rd *r, uint64_t max, bool *has);
-
-void bincode_wr_bytes(struct wr *w, struct span s);
-void bincode_wr_option(struct wr *w, bool has, struct span s);
-
 /* bincode_input_size: the exact size of the encoding. */
 size_t bincode_input_size(const struct bincode_input *in);
 

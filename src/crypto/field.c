@@ -4,7 +4,8 @@
 const struct fe fe_sqrt_minus_one = {
     {0x61b274a0ea0b0, 0xd5a5fc8f189d, 0x7ef5e9cbd0c60, 0x78595a6804c9e, 0x2b8324804fc1d}};
 
-void fe_reduce(struct fe *r, const struct fe *a)
+/* fe_reduce: loose to the one value below p. */
+static void fe_reduce(struct fe *r, const struct fe *a)
 {
     struct fe t;
     fe_carry(&t, a);

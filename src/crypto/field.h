@@ -113,9 +113,6 @@ static inline void fe_negate(struct fe *r, const struct fe *a)
     fe_sub(r, &fe_zero, a);
 }
 
-/* fe_reduce: loose to the one value below p. */
-void fe_reduce(struct fe *r, const struct fe *a);
-
 /* Loose inputs. */
 bool fe_is_zero(const struct fe *a);
 bool fe_is_odd(const struct fe *a); /* "Negative", in the words of RFC 9496. */

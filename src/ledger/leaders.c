@@ -17,6 +17,23 @@ static struct table_key key_rank(const struct hash *challenge, uint64_t score,
     return k;
 }
 
+/* A blob whose submission is forgotten was kept for the leader's sake only. */
+static void ledger_leader_drop(struct ledger *l, const struct hash *challenge,
+                               const struct state_leader *leader)
+{
+    struct table_key k = key_hash('S', &leader->submission);
+    bool remembered = table_has(l, &k);
+    if (!remembered) {
+        k = key_hash('B', challenge);
+        key_add(&k, hash_span(&leader->blob));
+        table_del(l, &k);
+    }
+    k = key_rank(challenge, leader->score, &leader->miner);
+    table_del(l, &k);
+    k = key_leader(challenge, &leader->miner);
+    table_del(l, &k);
+}
+
 /* The best result of a miner stays; of equal ones the first. */
 void ledger_leader_offer(struct ledger *l, const struct state_submission *s)
 {
@@ -33,23 +50,6 @@ void ledger_leader_offer(struct ledger *l, const struct state_submission *s)
     table_put(l, &k, state_leader_encode(&leader, (struct room){bytes, sizeof bytes}));
     k = key_rank(&s->challenge, leader.score, &s->miner);
     table_put(l, &k, SPAN_LITERAL("1"));
-}
-
-/* A blob whose submission is forgotten was kept for the leader's sake only. */
-void ledger_leader_drop(struct ledger *l, const struct hash *challenge,
-                        const struct state_leader *leader)
-{
-    struct table_key k = key_hash('S', &leader->submission);
-    bool remembered = table_has(l, &k);
-    if (!remembered) {
-        k = key_hash('B', challenge);
-        key_add(&k, hash_span(&leader->blob));
-        table_del(l, &k);
-    }
-    k = key_rank(challenge, leader->score, &leader->miner);
-    table_del(l, &k);
-    k = key_leader(challenge, &leader->miner);
-    table_del(l, &k);
 }
 
 static void drop_under(struct ledger *l, const struct table_key *under, bool registered_too)

@@ -63,7 +63,7 @@ void op_act_submission(struct turn *t, const struct op_submission *b)
 
 /* The blob stays taken while its result leads, or somebody could submit it
  * again as his own. */
-void ledger_submission_forget(struct ledger *l, const struct state_submission *s)
+static void ledger_submission_forget(struct ledger *l, const struct state_submission *s)
 {
     struct state_leader leader;
     struct table_key attests = key_hash('A', &s->id), blob = key_blob(&s->challenge, &s->blob);

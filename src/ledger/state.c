@@ -144,7 +144,7 @@ void state_put_submission(struct ledger *l, const struct state_submission *s)
     put_state_submission(l, key_hash('S', &s->id), &bare);
 }
 
-struct table_key key_attest(const struct hash *submission, const struct hotkey *validator)
+static struct table_key key_attest(const struct hash *submission, const struct hotkey *validator)
 {
     struct table_key k = key_hash('A', submission);
     key_add(&k, hotkey_span(validator));

@@ -109,7 +109,6 @@ void state_put_challenge(struct ledger *l, const struct state_challenge *c);
 bool state_get_submission(const struct ledger *l, const struct hash *id, struct arena *arena,
                           struct state_submission *out); /* without attests */
 void state_put_submission(struct ledger *l, const struct state_submission *s);
-struct table_key key_attest(const struct hash *submission, const struct hotkey *validator);
 bool state_get_attest(const struct ledger *l, const struct hash *submission,
                       const struct hotkey *validator, struct state_attest *out);
 void state_put_attest(struct ledger *l, const struct hash *submission,
@@ -159,7 +158,6 @@ enum reject op_check_submission(struct turn *t, const struct op_submission *b);
 void op_act_submission(struct turn *t, const struct op_submission *b);
 void ledger_submissions_new_epoch(struct turn *t);
 void ledger_submission_close(struct ledger *l, const struct state_submission *s);
-void ledger_submission_forget(struct ledger *l, const struct state_submission *s);
 
 enum reject op_check_commit(struct turn *t, const struct op_attest_commit *b);
 void op_act_commit(struct turn *t, const struct op_attest_commit *b);
@@ -170,8 +168,6 @@ void ledger_submission_settle(struct turn *t, const struct hash *id);
 void ledger_submissions_tick(struct turn *t);
 
 void ledger_leader_offer(struct ledger *l, const struct state_submission *s);
-void ledger_leader_drop(struct ledger *l, const struct hash *challenge,
-                        const struct state_leader *leader);
 void ledger_leaders_new_epoch(struct ledger *l);
 void ledger_leaders_forget(struct ledger *l, const struct hash *challenge);
 /* The matrix as of now; from l->work. */

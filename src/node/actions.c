@@ -8,7 +8,7 @@
  * its way is not asked for twice: its subject is being signed, or it is in the
  * mempool under n->wanted. */
 
-void actions_salt(const struct node *n, const struct hash *submission, uint8_t salt[32])
+static void actions_salt(const struct node *n, const struct hash *submission, uint8_t salt[32])
 {
     struct hasher h;
     hasher_open(&h, "PLTFSALT");

@@ -313,7 +313,6 @@ struct job *evaluate_job(struct node *n, const struct hash *submission);
 
 /* --- actions.c */
 void actions_tick(struct node *n);
-void actions_salt(const struct node *n, const struct hash *submission, uint8_t salt[32]);
 
 /* --- epochs.c */
 size_t epochs_arena_size(void);

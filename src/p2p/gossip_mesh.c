@@ -59,7 +59,7 @@ static void backoffs_expire(struct gossip *g)
             backoff_remove(g, i - 1);
 }
 
-uint32_t gossip_mesh_count(const struct gossip *g, uint32_t topic)
+static uint32_t gossip_mesh_count(const struct gossip *g, uint32_t topic)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < g->up_count; i++)

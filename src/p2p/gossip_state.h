@@ -109,7 +109,6 @@ struct gossip_entry *gossip_keep(struct gossip *g, struct wr *w, const struct go
 void gossip_forward(struct gossip *g, struct gossip_entry *e);
 
 /* gossip_mesh.c */
-uint32_t gossip_mesh_count(const struct gossip *g, uint32_t topic);
 void gossip_mesh_join(struct gossip *g, uint32_t topic);
 void gossip_mesh_leave(struct gossip *g, uint32_t topic);
 void gossip_mesh_drop(struct gossip *g, uint32_t number);

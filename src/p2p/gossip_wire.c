@@ -230,7 +230,7 @@ bool gossip_wire_parse_id(struct span bytes, struct gossip_id *out)
     return true;
 }
 
-void gossip_wire_put_id(const struct gossip_id *id, uint8_t out[GOSSIP_ID_SIZE])
+static void gossip_wire_put_id(const struct gossip_id *id, uint8_t out[GOSSIP_ID_SIZE])
 {
     gossip_wire_from(id->author, out);
     memcpy(out + GOSSIP_FROM_SIZE, id->seqno, GOSSIP_SEQNO_SIZE);

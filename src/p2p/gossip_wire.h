@@ -80,7 +80,6 @@ enum err gossip_wire_scan(struct span rpc);
 bool gossip_wire_author(struct span from, uint8_t key[GOSSIP_PUBLIC_KEY_SIZE]);
 void gossip_wire_from(const uint8_t key[GOSSIP_PUBLIC_KEY_SIZE], uint8_t from[GOSSIP_FROM_SIZE]);
 bool gossip_wire_parse_id(struct span bytes, struct gossip_id *out);
-void gossip_wire_put_id(const struct gossip_id *id, uint8_t out[GOSSIP_ID_SIZE]);
 
 /* What is signed: the prefix, then fields 1 to 4 in order, the empty and absent
  * data told apart.  Appending gossip_wire_put_signature gives, behind the

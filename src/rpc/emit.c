@@ -123,6 +123,12 @@ void emit_big(struct emit *j, const char *key, uint64_t x)
     put(j, text, (size_t)snprintf(text, sizeof text, "\"%" PRIu64 "\"", x));
 }
 
+static void emit_raw(struct emit *j, const char *key, struct span json)
+{
+    begin(j, key);
+    put(j, (const char *)json.ptr, json.len);
+}
+
 void emit_bool(struct emit *j, const char *key, bool x)
 {
     emit_raw(j, key, x ? SPAN_LITERAL("true") : SPAN_LITERAL("false"));
@@ -155,12 +161,6 @@ void emit_hotkey(struct emit *j, const char *key, const struct hotkey *k)
     char text[SS58_TEXT_MAX];
     ss58_from_hotkey(k, text);
     emit_text(j, key, text);
-}
-
-void emit_raw(struct emit *j, const char *key, struct span json)
-{
-    begin(j, key);
-    put(j, (const char *)json.ptr, json.len);
 }
 
 void emit_back(struct emit *j, const struct emit *mark)

@@ -35,7 +35,6 @@ void emit_null(struct emit *j, const char *key);
 void emit_hex(struct emit *j, const char *key, struct span bytes);
 void emit_hash(struct emit *j, const char *key, const struct hash *h);
 void emit_hotkey(struct emit *j, const char *key, const struct hotkey *k);
-void emit_raw(struct emit *j, const char *key, struct span json); /* a value already written */
 
 /* emit_back: everything after mark (a copy of the writer) is taken back. */
 void emit_back(struct emit *j, const struct emit *mark);
