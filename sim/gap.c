@@ -9,7 +9,7 @@ enum {
     PAUSE_TICKS = 8, /* of clients_event */
     WAIT_MS = 1500,  /* the first one; the view timer is 1,000 */
     NEXT_MS = 800,
-    HOPS = 40,       /* of a link: what is fetched, proposed, voted and told */
+    HOPS = 40, /* of a link: what is fetched, proposed, voted and told */
 };
 
 static uint32_t leader_of(struct sim *s, const struct sim_node *m)

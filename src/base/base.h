@@ -20,22 +20,24 @@
 #include <string.h>
 
 /* What went wrong, in the words of the caller.  err_text gives a sentence. */
-enum [[nodiscard]] err {
+/* clang-format off */
+enum [[nodiscard]] err { /* clang-format 14 glues the name to the brace */
+    /* clang-format on */
     ERR_OK = 0,
-    ERR_NO_MEMORY,   /* An arena or a table sized at start is used up. */
-    ERR_FULL,        /* A bounded queue is full; retry after draining it. */
-    ERR_IO,          /* The operating system refused; errno tells more. */
-    ERR_CORRUPT,     /* Stored bytes are not what we wrote. */
-    ERR_FOREIGN,     /* A store or file that belongs to another network or version. */
-    ERR_MALFORMED,   /* Bytes that are not the one canonical form. */
-    ERR_TOO_BIG,     /* A declared size is over its limit. */
+    ERR_NO_MEMORY, /* An arena or a table sized at start is used up. */
+    ERR_FULL,      /* A bounded queue is full; retry after draining it. */
+    ERR_IO,        /* The operating system refused; errno tells more. */
+    ERR_CORRUPT,   /* Stored bytes are not what we wrote. */
+    ERR_FOREIGN,   /* A store or file that belongs to another network or version. */
+    ERR_MALFORMED, /* Bytes that are not the one canonical form. */
+    ERR_TOO_BIG,   /* A declared size is over its limit. */
     ERR_NOT_FOUND,
-    ERR_DENIED,      /* A rule forbids it: policy, signer guard, permission. */
-    ERR_CONFLICT,    /* It contradicts something already accepted. */
+    ERR_DENIED,   /* A rule forbids it: policy, signer guard, permission. */
+    ERR_CONFLICT, /* It contradicts something already accepted. */
     ERR_BAD_SIGNATURE,
     ERR_BAD_KEY,
     ERR_TIMEOUT,
-    ERR_CLOSED,      /* The other end went away. */
+    ERR_CLOSED, /* The other end went away. */
     ERR_UNSUPPORTED,
 };
 

@@ -18,9 +18,9 @@ enum trace_kind { TRACE_U64, TRACE_HASH, TRACE_HOTKEY, TRACE_WORD };
 struct trace_field {
     const char *key;
     enum trace_kind kind;
-    uint64_t number;      /* TRACE_U64 */
-    uint8_t bytes[32];    /* TRACE_HASH, TRACE_HOTKEY */
-    const char *word;     /* TRACE_WORD: a static string */
+    uint64_t number;   /* TRACE_U64 */
+    uint8_t bytes[32]; /* TRACE_HASH, TRACE_HOTKEY */
+    const char *word;  /* TRACE_WORD: a static string */
 };
 
 struct trace_event {

@@ -24,7 +24,7 @@
 enum {
     BFT_EFFECTS_MAX = 1024,
     BFT_STATEMENT_SIZE = 161,
-    BFT_ALL = 0xffff, /* as a member index: every other member */
+    BFT_ALL = 0xffff,      /* as a member index: every other member */
     BFT_SCHEDULE = 1024,   /* entries of the leader schedule before it repeats */
     BFT_ROTATION = 4,      /* segments after which the leader changes as planned, R14 */
     BFT_PIPELINE_MAX = 16, /* proposals of one leader under way */
@@ -73,10 +73,10 @@ struct bft_config {
     struct hash network;
     struct hotkey self;
     struct verifier verifier;
-    uint32_t timeout_ms;   /* base of the view timer */
-    uint32_t status_ms;    /* anti-entropy period */
-    uint32_t pipeline;     /* proposals under way at a time, 1 .. BFT_PIPELINE_MAX; 0: 2 */
-    uint64_t seed;         /* jitter */
+    uint32_t timeout_ms; /* base of the view timer */
+    uint32_t status_ms;  /* anti-entropy period */
+    uint32_t pipeline;   /* proposals under way at a time, 1 .. BFT_PIPELINE_MAX; 0: 2 */
+    uint64_t seed;       /* jitter */
     /* R18: sign only in epochs whose set was read at a block later than this.
      * 0: in every epoch (a store that is whole, or the genesis of the network).
      * A store that is new, restored or damaged: the finalized head seen at this
@@ -93,33 +93,33 @@ enum err bft_init(struct bft **out, struct arena *arena, const struct bft_config
                   const struct valset *genesis);
 
 enum bft_event_kind {
-    BFT_EV_RESUME,    /* state at the last durable checkpoint: resume; before records */
-    BFT_EV_REPLAY,    /* a journal record, oldest first; before BFT_EV_START.  An
-                         EXECUTE it causes is answered before the next record. */
-    BFT_EV_START,     /* replay is over: begin to take part */
+    BFT_EV_RESUME, /* state at the last durable checkpoint: resume; before records */
+    BFT_EV_REPLAY, /* a journal record, oldest first; before BFT_EV_START.  An
+                      EXECUTE it causes is answered before the next record. */
+    BFT_EV_START,  /* replay is over: begin to take part */
     BFT_EV_TICK,
-    BFT_EV_MESSAGE,   /* bytes of a bft_message from member from, or from a stranger (BFT_ALL) */
-    BFT_EV_PENDING,   /* pending: how many operations wait; pending_since_ms: the oldest;
-                         fill: slots are wanted although nothing waits (an epoch is due, a
-                         window must pass), each no sooner than fill_pause_ms after the
-                         proposal before it */
-    BFT_EV_BATCH,     /* bytes: the payload for the BFT_FX_PROPOSE of (view, seq).  Empty:
-                         NULL under fill, otherwise nothing to propose before the next PENDING */
-    BFT_EV_CHECKED,   /* ok: the payload of digest for seq is valid (BFT_FX_CHECK); wait: not yet */
-    BFT_EV_SIGNED,    /* token; ok: durable and signed, signature; not ok: refused */
-    BFT_EV_EXECUTED,  /* slot seq is executed: aux, and next set when it ended the epoch */
-    BFT_EV_LOST,      /* member from is not connected any more; only ever shortens a wait */
+    BFT_EV_MESSAGE,  /* bytes of a bft_message from member from, or from a stranger (BFT_ALL) */
+    BFT_EV_PENDING,  /* pending: how many operations wait; pending_since_ms: the oldest;
+                        fill: slots are wanted although nothing waits (an epoch is due, a
+                        window must pass), each no sooner than fill_pause_ms after the
+                        proposal before it */
+    BFT_EV_BATCH,    /* bytes: the payload for the BFT_FX_PROPOSE of (view, seq).  Empty:
+                        NULL under fill, otherwise nothing to propose before the next PENDING */
+    BFT_EV_CHECKED,  /* ok: the payload of digest for seq is valid (BFT_FX_CHECK); wait: not yet */
+    BFT_EV_SIGNED,   /* token; ok: durable and signed, signature; not ok: refused */
+    BFT_EV_EXECUTED, /* slot seq is executed: aux, and next set when it ended the epoch */
+    BFT_EV_LOST,     /* member from is not connected any more; only ever shortens a wait */
 };
 
 struct bft_resume {
-    const struct valset *set; /* that decides the slot after the checkpoint; copied */
+    const struct valset *set;         /* that decides the slot after the checkpoint; copied */
     struct bft_checkpoint checkpoint; /* of the state's slot; checked by whoever stored it */
 };
 
 struct bft_event {
     enum bft_event_kind kind;
     uint64_t now_ms;
-    struct span bytes;       /* REPLAY: bft_record; MESSAGE: bft_message; BATCH: payload */
+    struct span bytes; /* REPLAY: bft_record; MESSAGE: bft_message; BATCH: payload */
     uint32_t from;
     uint64_t view, seq, token;
     uint32_t pending, fill_pause_ms;
@@ -139,40 +139,40 @@ struct bft_event {
  * Execution waits at a checkpoint slot until it is stable, so between EXECUTED(c)
  * and STABLE(c) the state is exactly that of slot c. */
 enum bft_effect_kind {
-    BFT_FX_PERSIST, /* append bytes (a bft_record) to the journal; flushed before any SIGNED of
-                       this turn; a turn without SIGN needs no flush */
-    BFT_FX_SIGN,    /* have statement signed; answer with BFT_EV_SIGNED(token) */
-    BFT_FX_SEND,    /* bytes (a bft_message) to member to, or to BFT_ALL */
-    BFT_FX_REPLY,   /* bytes to the stranger whose MESSAGE is being handled */
-    BFT_FX_PROPOSE, /* this replica leads: give a BATCH for (view, seq); last_in_segment.
-                       Batches given in an earlier view may be lost: offer again what is
-                       not executed. */
-    BFT_FX_CHECK,   /* is payload bytes of digest valid for slot seq (last_in_segment)?
-                       Answer with BFT_EV_CHECKED */
-    BFT_FX_EXECUTE, /* slot seq is decided: bytes and cert; answer with BFT_EV_EXECUTED */
-    BFT_FX_STABLE,  /* checkpoint seq is stable: make the state durable; bytes: bft_checkpoint,
-                       to be kept for SERVE and for audit */
-    BFT_FX_FETCH,   /* decided slots from seq on are missing.  A member has sent a bft_fetch to
-                       another; whoever is not one, or hears no QUORUM, leaves it to the
-                       caller to send bft_fetch{seq} to any peer */
-    BFT_FX_SERVE,   /* member to, or the stranger (BFT_ALL), wants what follows: send from the
-                       store the bft_checkpoint of seq - 1 if there is one, then bft_decided of
-                       seq, seq + 1, ..., each checkpoint behind its slot; a few dozen slots */
-    BFT_FX_EVIDENCE,/* bytes: op_evidence of a validator that signed twice */
-    BFT_FX_ALARM,   /* safety: two certificates for one slot, or a root that differs; the core
-                       signs nothing any more */
+    BFT_FX_PERSIST,  /* append bytes (a bft_record) to the journal; flushed before any SIGNED of
+                        this turn; a turn without SIGN needs no flush */
+    BFT_FX_SIGN,     /* have statement signed; answer with BFT_EV_SIGNED(token) */
+    BFT_FX_SEND,     /* bytes (a bft_message) to member to, or to BFT_ALL */
+    BFT_FX_REPLY,    /* bytes to the stranger whose MESSAGE is being handled */
+    BFT_FX_PROPOSE,  /* this replica leads: give a BATCH for (view, seq); last_in_segment.
+                        Batches given in an earlier view may be lost: offer again what is
+                        not executed. */
+    BFT_FX_CHECK,    /* is payload bytes of digest valid for slot seq (last_in_segment)?
+                        Answer with BFT_EV_CHECKED */
+    BFT_FX_EXECUTE,  /* slot seq is decided: bytes and cert; answer with BFT_EV_EXECUTED */
+    BFT_FX_STABLE,   /* checkpoint seq is stable: make the state durable; bytes: bft_checkpoint,
+                        to be kept for SERVE and for audit */
+    BFT_FX_FETCH,    /* decided slots from seq on are missing.  A member has sent a bft_fetch to
+                        another; whoever is not one, or hears no QUORUM, leaves it to the
+                        caller to send bft_fetch{seq} to any peer */
+    BFT_FX_SERVE,    /* member to, or the stranger (BFT_ALL), wants what follows: send from the
+                        store the bft_checkpoint of seq - 1 if there is one, then bft_decided of
+                        seq, seq + 1, ..., each checkpoint behind its slot; a few dozen slots */
+    BFT_FX_EVIDENCE, /* bytes: op_evidence of a validator that signed twice */
+    BFT_FX_ALARM,    /* safety: two certificates for one slot, or a root that differs; the core
+                        signs nothing any more */
 };
 
 struct bft_effect {
     enum bft_effect_kind kind;
-    struct span bytes;             /* valid until the next bft_step */
+    struct span bytes; /* valid until the next bft_step */
     struct bft_statement statement;
-    struct bft_cert cert;          /* EXECUTE */
+    struct bft_cert cert; /* EXECUTE */
     uint64_t token, view, seq;
     struct hash digest;
     uint32_t to;
     bool last_in_segment;
-    const char *why;               /* ALARM: a stable name */
+    const char *why; /* ALARM: a stable name */
 };
 
 struct bft_effects {
@@ -193,11 +193,11 @@ void bft_vote_after_block(struct bft *b, uint64_t block);
 
 struct bft_view_info {
     uint64_t epoch, view, executed, stable, proposed;
-    bool normal;              /* not changing views */
-    bool voting;              /* may sign: a member, started, no alarm */
-    uint32_t leader, self;    /* member indexes; self BFT_ALL when not a member */
-    uint32_t quorum_heard;    /* members heard from within two status periods */
-    bool has_quorum;          /* those form a QUORUM: decisions are possible */
+    bool normal;           /* not changing views */
+    bool voting;           /* may sign: a member, started, no alarm */
+    uint32_t leader, self; /* member indexes; self BFT_ALL when not a member */
+    uint32_t quorum_heard; /* members heard from within two status periods */
+    bool has_quorum;       /* those form a QUORUM: decisions are possible */
     uint64_t views_changed, decided, evidence;
     uint64_t malformed, bad_signatures, refused; /* refused: by the signer's guard */
     uint64_t network_executed; /* the highest slot that others have shown or claimed */

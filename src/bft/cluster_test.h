@@ -51,8 +51,8 @@ struct cluster_config {
     uint32_t loss_percent, duplicate_percent;
     uint32_t delay_min_us, delay_max_us, flush_us;
     uint32_t timeout_ms, status_ms, pipeline;
-    uint32_t epoch_segments;  /* an epoch is due after so many; 0: never */
-    bool fill;                /* slots are always wanted */
+    uint32_t epoch_segments; /* an epoch is due after so many; 0: never */
+    bool fill;               /* slots are always wanted */
     uint32_t fill_pause_ms;
     bool closes;              /* a crash closes connections: the others are told */
     uint32_t crash_per_mille; /* per step, at one of its effects */

@@ -256,8 +256,8 @@ static bool is_behind(const struct bft *b)
  * once.  Not when all are silent: then it is we who are cut off. */
 void bft_pass_over(struct bft *b)
 {
-    if (b->view == 0 && bft_normal(b) && bft_may_vote(b) && bft_hears_quorum(b) &&
-        !is_behind(b) && !bft_hears(b, bft_leader(&b->set, 0)))
+    if (b->view == 0 && bft_normal(b) && bft_may_vote(b) && bft_hears_quorum(b) && !is_behind(b) &&
+        !bft_hears(b, bft_leader(&b->set, 0)))
         bft_view_change_start(b, bft_next_heard(b, 0), true);
 }
 

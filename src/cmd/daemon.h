@@ -52,7 +52,7 @@ struct daemon {
     struct journal_file *journal;
     struct arena verifier_memory, http_memory;
     struct verifier_sr25519 *sr25519;
-    uint64_t prepared_epoch;    /* + 1; whose members' keys are prepared */
+    uint64_t prepared_epoch; /* + 1; whose members' keys are prepared */
     struct net *net;
     struct host *host;
     struct node *node;
@@ -66,10 +66,10 @@ struct daemon {
     char *chain_urls[DAEMON_CHAINS_MAX];
     uint32_t chain_count;
 
-    uint64_t flush_ticket;      /* asked for and not yet done */
-    struct span *replay;        /* records read before the node existed */
+    uint64_t flush_ticket; /* asked for and not yet done */
+    struct span *replay;   /* records read before the node existed */
     size_t replay_count, replay_room;
-    uint64_t refused[64];       /* evaluations that found no worker */
+    uint64_t refused[64]; /* evaluations that found no worker */
     uint32_t refused_count;
     bool chain_refused;
 };

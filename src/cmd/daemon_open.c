@@ -441,8 +441,16 @@ static bool start_signer(struct daemon *d, const char *flag, const char *value, 
         snprintf(own->signer_dir, sizeof own->signer_dir, "%s", given);
     else
         snprintf(own->signer_dir, sizeof own->signer_dir, "%s/signer", d->data_dir);
-    const char *const list[] = {own->signer, "--fd", "3", "--dir", own->signer_dir, "--genesis",
-                                settings_text(&d->settings, "genesis"), flag, value, NULL};
+    const char *const list[] = {own->signer,
+                                "--fd",
+                                "3",
+                                "--dir",
+                                own->signer_dir,
+                                "--genesis",
+                                settings_text(&d->settings, "genesis"),
+                                flag,
+                                value,
+                                NULL};
     static_assert(sizeof list == sizeof own->signer_args);
     memcpy(own->signer_args, list, sizeof list);
     signer_environment(own, is_variable ? value : NULL);

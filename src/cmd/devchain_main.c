@@ -267,10 +267,11 @@ static int run(struct program *p)
     if (e == ERR_OK)
         e = devserver_open(&p->server, &p->arena, &p->loop, &p->chain, (uint16_t)p->port);
     snprintf(where, sizeof where, "127.0.0.1:%llu", (unsigned long long)p->port);
-    int status = e == ERR_OK ? run_loop(p)
-                             : cmd_complain(EXIT_FAILED, "nothing can be served there", where,
-                                            err_text(e), "the port may be taken: choose another "
-                                                         "with --port, or a free one with 0");
+    int status = e == ERR_OK
+                     ? run_loop(p)
+                     : cmd_complain(EXIT_FAILED, "nothing can be served there", where, err_text(e),
+                                    "the port may be taken: choose another "
+                                    "with --port, or a free one with 0");
     arena_close(&p->arena);
     devchain_close(&p->chain);
     return status;

@@ -95,7 +95,8 @@ enum err devnet_save(const struct devnet *d)
 {
     char path[PATH_SIZE], text[256];
     devnet_path(d, "devnet.ini", path);
-    int n = snprintf(text, sizeof text, "nodes = %u\nport_base = %u\nblock_ms = %u\ntempo = %u\n"
+    int n = snprintf(text, sizeof text,
+                     "nodes = %u\nport_base = %u\nblock_ms = %u\ntempo = %u\n"
                      "commit_reveal = %s\n",
                      d->nodes, d->port_base, d->block_ms, d->tempo,
                      d->commit_reveal ? "true" : "false");
@@ -181,9 +182,19 @@ static bool start_chain(const struct devnet *d)
     snprintf(block, sizeof block, "%u", d->block_ms);
     snprintf(tempo, sizeof tempo, "%u", d->tempo);
     snprintf(nodes, sizeof nodes, "%u", d->nodes);
-    char *argv[] = {program,        "devchain",   "--dir", dir,       "--port",
-                    port,           "--block-ms", block,   "--tempo", tempo,
-                    "--validators", nodes,        d->commit_reveal ? "--commit-reveal" : NULL,
+    char *argv[] = {program,
+                    "devchain",
+                    "--dir",
+                    dir,
+                    "--port",
+                    port,
+                    "--block-ms",
+                    block,
+                    "--tempo",
+                    tempo,
+                    "--validators",
+                    nodes,
+                    d->commit_reveal ? "--commit-reveal" : NULL,
                     NULL};
     return spawn(d, DEVNET_CHAIN, argv);
 }

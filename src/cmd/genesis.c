@@ -36,10 +36,10 @@ static enum err derive(struct reading *r, const struct chain_metagraph *m, struc
     for (uint32_t i = 0; i < m->neuron_count; i++)
         neurons[i] = (struct epoch_neuron){m->neurons[i].hotkey, m->neurons[i].uid,
                                            m->neurons[i].permit, m->neurons[i].stake};
-    *g = (struct genesis){.chain_genesis = r->chain_genesis,
-                          .netuid = m->netuid,
-                          .valset = {.chain_block = m->block, .chain_hash = m->block_hash,
-                                     .owner = m->owner}};
+    *g = (struct genesis){
+        .chain_genesis = r->chain_genesis,
+        .netuid = m->netuid,
+        .valset = {.chain_block = m->block, .chain_hash = m->block_hash, .owner = m->owner}};
     enum err e = epoch_members(neurons, m->neuron_count, least, &r->memory, &g->valset.members,
                                &g->valset.members_count);
     if (e == ERR_OK)

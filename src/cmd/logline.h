@@ -13,7 +13,7 @@ enum logline_format { LOGLINE_TEXT, LOGLINE_JSON };
 
 /* Writes the line without its newline, cut to size; returns its length. */
 size_t logline_write(const struct trace_event *e, uint64_t unix_ms, enum logline_format format,
-                      char out[LOGLINE_SIZE]);
+                     char out[LOGLINE_SIZE]);
 
 /* "debug" .. "error"; false: none of them. */
 bool logline_level_parse(const char *text, enum trace_level *out);

@@ -9,10 +9,10 @@
 
 #include "cmd/complain.h"
 
-int cmd_key(int argc, char **argv);       /* make and show hotkeys */
-int cmd_genesis(int argc, char **argv);   /* a genesis file from a chain */
-int cmd_devchain(int argc, char **argv);  /* src/cmd/devchain.c */
-int cmd_devnet(int argc, char **argv);    /* src/cmd/devnet.c */
+int cmd_key(int argc, char **argv);           /* make and show hotkeys */
+int cmd_genesis(int argc, char **argv);       /* a genesis file from a chain */
+int cmd_devchain(int argc, char **argv);      /* src/cmd/devchain.c */
+int cmd_devnet(int argc, char **argv);        /* src/cmd/devnet.c */
 int cmd_challenge_any(int argc, char **argv); /* src/cmd/cmd_challenge.c, and challenge.c */
 
 /* What a node is asked for over its JSON-RPC (client.h). */

@@ -16,11 +16,11 @@
 enum setting_kind { SETTING_TEXT, SETTING_NUMBER, SETTING_BOOL, SETTING_LIST, SETTING_CHOICE };
 
 struct setting {
-    const char *name;      /* snake_case */
+    const char *name; /* snake_case */
     enum setting_kind kind;
-    const char *fallback;  /* NULL: required; "": empty */
-    uint64_t min, max;     /* NUMBER */
-    const char *choices;   /* CHOICE: "text json" */
+    const char *fallback; /* NULL: required; "": empty */
+    uint64_t min, max;    /* NUMBER */
+    const char *choices;  /* CHOICE: "text json" */
     const char *help;
     /* TEXT, and each item of a LIST: NULL when value is right, else what is
      * expected.  Absent: everything is. */
@@ -32,9 +32,9 @@ enum { SETTINGS_MAX = 64, SETTING_LIST_MAX = 64 };
 struct settings {
     const struct setting *table;
     uint32_t count;
-    char *values[SETTINGS_MAX];    /* malloc'd; NULL: not given, no fallback */
+    char *values[SETTINGS_MAX];      /* malloc'd; NULL: not given, no fallback */
     const char *where[SETTINGS_MAX]; /* "flag", "environment", "file", "default" */
-    uint32_t wrong;                /* how many mistakes there were */
+    uint32_t wrong;                  /* how many mistakes there were */
 };
 
 /* argv[0] is the program.  False: errors were printed to standard error, or

@@ -77,8 +77,7 @@ static void test_parse_refuses(void **state)
         "/ip4/1.2.3.4/tcp/1/p2p/", "/ip6/127.0.0.1/tcp/1", "/ip4/1.2.3.4/tcp/-1",
         "/ip4/1.2.3.4/tcp/1:", "/ip4//tcp/1",
         /* An address of 64 characters, which fills the room. */
-        "/ip6/0000000000000000000000000000000000000000000000000000000"
-        "000000001/tcp/1"};
+        "/ip6/0000000000000000000000000000000000000000000000000000000000000001/tcp/1"};
     for (size_t i = 0; i < COUNT_OF(bad); i++)
         assert_int_equal(multiaddr_parse(bad[i], &m), ERR_MALFORMED);
     assert_int_equal(multiaddr_parse("/dns4/a.b/tcp/1", &m), ERR_UNSUPPORTED);

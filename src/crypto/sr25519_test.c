@@ -439,13 +439,14 @@ static void parts_of(const struct sr25519_keypair *k, struct span message,
 static void test_no_secret_is_left_on_the_stack(void **state)
 {
     (void)state;
-    uint8_t *all = calloc(8, 64), *secret[16], other[64];
+    uint8_t *secret[16], other[64];
     size_t secrets = 0;
     memset(other, 0x33, sizeof other);
     stack_fill(0x55);
     leave(other);
     if (!SEES_STACK || !stack_holds(other, 24))
         skip();
+    uint8_t *all = calloc(8, 64);
     struct sr25519_keypair *k = NULL, *child = NULL;
     struct span phrase =
         SPAN_LITERAL("bottom drive obey lake curtain smoke basket hold race lonely fit walk");

@@ -147,9 +147,10 @@ static void ask(struct node *n, struct fetch *f, struct peer *p)
         return;
     turn_to(f, p);
     f->token = ++n->next_token;
-    struct blob_frame frame = {.tag = BLOB_FRAME_REQUEST,
-                               .request = {.token = f->token, .blob = f->blob, .offset = f->have,
-                                           .length = part_wanted(f)}};
+    struct blob_frame frame = {
+        .tag = BLOB_FRAME_REQUEST,
+        .request = {
+            .token = f->token, .blob = f->blob, .offset = f->have, .length = part_wanted(f)}};
     uint8_t memory[BLOB_FRAME_SIZE_MIN + 128];
     n->world.send(n->world.net, &p->id, P2P_BLOB,
                   blob_frame_encode(&frame, (struct room){memory, sizeof memory}));
@@ -186,7 +187,10 @@ void blobs_want(struct node *n, const struct hash *name, uint32_t size)
         return;
     struct fetch *f = find(n, name);
     if (f == NULL && (f = fetch_place(n)) != NULL) {
-        *f = (struct fetch){.used = true, .blob = *name, .size = size, .since_ms = n->now_ms,
+        *f = (struct fetch){.used = true,
+                            .blob = *name,
+                            .size = size,
+                            .since_ms = n->now_ms,
                             .peer_cursor = (uint32_t)(f - n->fetches)};
         ask(n, f, NULL);
     }
@@ -240,8 +244,7 @@ static void on_answer(struct node *n, const struct peer_id *from, const struct b
         return;
     }
     /* All of what was asked for: a peer that drips bytes would hold us for days. */
-    bool fits =
-        a->size == f->size && a->offset == f->have && a->bytes.len == part_wanted(f);
+    bool fits = a->size == f->size && a->offset == f->have && a->bytes.len == part_wanted(f);
     if (fits && f->bytes == NULL)
         f->bytes = malloc(f->size);
     if (!fits || f->bytes == NULL) { /* It has not got the blob: ask the next at once. */

@@ -83,8 +83,8 @@ static enum err add_leaves(struct building *b, const struct hash *submission,
 
 static enum err encode(struct building *b, struct span *out)
 {
-    size_t size = AUDIT_BUNDLE_SIZE_MIN + b->bundle.module.len + b->bundle.input.len +
-                  (3 << 16) + 3 * AUDIT_LEVELS * HASH_SIZE + BFT_CHECKPOINT_SIZE_MAX +
+    size_t size = AUDIT_BUNDLE_SIZE_MIN + b->bundle.module.len + b->bundle.input.len + (3 << 16) +
+                  3 * AUDIT_LEVELS * HASH_SIZE + BFT_CHECKPOINT_SIZE_MAX +
                   (size_t)b->bundle.handovers_count * AUDIT_HANDOVER_SIZE_MAX;
     size_t left = b->arena->size - b->arena->used;
     struct room room = {NULL, min_u64(size, left - min_u64(left, ARENA_ALIGN))};
@@ -116,14 +116,15 @@ enum err bundle_build(struct node *n, const struct hash *submission, uint64_t *h
     struct state_submission s;
     if (b == NULL)
         return ERR_NO_MEMORY;
-    if (!ledger_submission(n->ledger, submission, scratch, &s) ||
-        s.phase != SUBMISSION_PHASE_FINAL)
+    if (!ledger_submission(n->ledger, submission, scratch, &s) || s.phase != SUBMISSION_PHASE_FINAL)
         return ERR_NOT_FOUND;
     b->n = n;
     b->arena = scratch;
     enum err e = take_checkpoint(b, *height);
-    b->bundle = (struct audit_bundle){.format = AUDIT_FORMAT, .network = n->network,
-                                      .checkpoint = b->checkpoint, .leaves = b->leaves};
+    b->bundle = (struct audit_bundle){.format = AUDIT_FORMAT,
+                                      .network = n->network,
+                                      .checkpoint = b->checkpoint,
+                                      .leaves = b->leaves};
     if (e == ERR_OK)
         e = add_leaves(b, submission, &s);
     if (e == ERR_OK)

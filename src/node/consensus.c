@@ -36,7 +36,8 @@ static bool closing_ops_pending(struct node *n, uint64_t seq, bool last)
         subject.bytes[0] ^= 1;
     } else if (!epoch.sealed) {
         body.tag = OP_BODY_SEAL;
-        body.seal = (struct op_seal){.epoch = epoch.epoch, .log_size = candidate.log_size,
+        body.seal = (struct op_seal){.epoch = epoch.epoch,
+                                     .log_size = candidate.log_size,
                                      .log_root = candidate.log_root,
                                      .valset = bft_current_set(n->bft)->hash};
         subject.bytes[0] ^= 2;
@@ -101,7 +102,8 @@ static void fill_from_mempool(struct node *n, struct filling *f, uint64_t seq)
 /* Our own operations stand last, as EPOCH must; their room is kept free. */
 static struct span build_batch(struct node *n, uint64_t seq)
 {
-    struct filling f = {.ops = arena_array(&n->scratch, BATCH_OPS_MAX, sizeof *f.ops), .size = 4,
+    struct filling f = {.ops = arena_array(&n->scratch, BATCH_OPS_MAX, sizeof *f.ops),
+                        .size = 4,
                         .count_max = BATCH_OPS_MAX - n->own_op_count,
                         .size_max = BFT_BATCH_SIZE_MAX};
     assert(f.ops != NULL);
@@ -192,8 +194,11 @@ static enum ledger_verdict check(struct node *n, uint64_t seq, struct span paylo
 static void answer_check(struct node *n, uint64_t seq, const struct hash *digest,
                          enum ledger_verdict v)
 {
-    struct bft_event ev = {.kind = BFT_EV_CHECKED, .seq = seq, .digest = *digest,
-                           .ok = v == LEDGER_VALID, .wait = v == LEDGER_WAIT};
+    struct bft_event ev = {.kind = BFT_EV_CHECKED,
+                           .seq = seq,
+                           .digest = *digest,
+                           .ok = v == LEDGER_VALID,
+                           .wait = v == LEDGER_WAIT};
     if (v == LEDGER_INVALID)
         trace_u64(trace_add(&n->trace, TRACE_WARN, "proposal.invalid"), "seq", seq);
     node_follow_up(n, &ev);
@@ -239,10 +244,10 @@ void consensus_recheck(struct node *n)
 
 static void on_sign(struct node *n, const struct bft_effect *fx)
 {
-    struct signer_request_body body = {
-        .tag = SIGNER_REQUEST_BODY_BFT,
-        .bft = {.network = n->network, .valset = bft_current_set(n->bft)->hash,
-                .statement = fx->statement}};
+    struct signer_request_body body = {.tag = SIGNER_REQUEST_BODY_BFT,
+                                       .bft = {.network = n->network,
+                                               .valset = bft_current_set(n->bft)->hash,
+                                               .statement = fx->statement}};
     struct sign_wait *w = signing_ask(n, SIGN_BFT, &body);
     if (w != NULL) {
         w->context = fx->token;

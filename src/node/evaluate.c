@@ -81,8 +81,8 @@ static void consider(struct node *n, struct shares *shares, const struct hash *i
         !ledger_challenge(n->ledger, &s.challenge, &n->scratch, &c) || !blobs_here(n, &c, &s) ||
         place == NULL)
         return;
-    *place = (struct job){
-        .used = true, .submission = *id, .miner = s.miner, .order = ++n->next_job};
+    *place =
+        (struct job){.used = true, .submission = *id, .miner = s.miner, .order = ++n->next_job};
 }
 
 /* Open submissions become jobs, of each miner the oldest first; jobs whose

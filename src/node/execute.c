@@ -23,8 +23,11 @@ static void keep_entry(struct node *n, struct span bytes)
 enum err execute_append_entry(struct node *n, uint64_t height, uint64_t epoch, struct span body)
 {
     size_t mark = arena_mark(&n->scratch);
-    struct audit_entry entry = {.format = AUDIT_FORMAT, .index = n->tree.size,
-                                .prev = n->last_leaf, .height = height, .epoch = epoch};
+    struct audit_entry entry = {.format = AUDIT_FORMAT,
+                                .index = n->tree.size,
+                                .prev = n->last_leaf,
+                                .height = height,
+                                .epoch = epoch};
     enum err e = audit_body_decode(body, &n->scratch, &entry.body);
     size_t size = AUDIT_ENTRY_SIZE_MIN + body.len;
     struct room room = {arena_raw(&n->scratch, size), size};
@@ -45,10 +48,14 @@ enum err execute_append_entry(struct node *n, uint64_t height, uint64_t epoch, s
 static void on_notice(struct node *n, const struct ledger_notice *notice, uint64_t seq)
 {
     static const char *const names[] = {
-        [LEDGER_SUBMISSION] = "submission.decided", [LEDGER_REVEAL] = "submission.reveal_open",
-        [LEDGER_FINAL] = "submission.final",        [LEDGER_CHALLENGE] = "challenge.changed",
-        [LEDGER_EPOCH] = "epoch.ended",             [LEDGER_WEIGHTS] = "weights.decided",
-        [LEDGER_SEAL] = "log.sealed",               [LEDGER_EVIDENCE] = "evidence.decided",
+        [LEDGER_SUBMISSION] = "submission.decided",
+        [LEDGER_REVEAL] = "submission.reveal_open",
+        [LEDGER_FINAL] = "submission.final",
+        [LEDGER_CHALLENGE] = "challenge.changed",
+        [LEDGER_EPOCH] = "epoch.ended",
+        [LEDGER_WEIGHTS] = "weights.decided",
+        [LEDGER_SEAL] = "log.sealed",
+        [LEDGER_EVIDENCE] = "evidence.decided",
     };
     struct trace_event *t = trace_add(&n->trace, TRACE_INFO, names[notice->kind]);
     trace_u64(t, "seq", seq);
@@ -63,8 +70,8 @@ static void on_notice(struct node *n, const struct ledger_notice *notice, uint64
 static void remember_slot(struct node *n, const struct bft_effect *fx, uint64_t log_first)
 {
     struct bft_decided decided = {.seq = fx->seq, .payload = fx->bytes, .cert = fx->cert};
-    size_t size = BFT_DECIDED_SIZE_MIN + fx->bytes.len +
-                  (size_t)fx->cert.signatures_count * SIGNATURE_SIZE;
+    size_t size =
+        BFT_DECIDED_SIZE_MIN + fx->bytes.len + (size_t)fx->cert.signatures_count * SIGNATURE_SIZE;
     struct room room = {arena_raw(&n->scratch, size), size};
     assert(room.ptr != NULL && n->recent_count < RECENT_SLOTS_MAX);
     n->recent[n->recent_count++] =
@@ -97,8 +104,8 @@ static struct bft_checkpoint_aux checkpoint(struct node *n, uint64_t seq, const 
 {
     struct hash log_root = audit_tree_root(&n->tree);
     ledger_checkpoint(n->ledger, seq, n->tree.size, &log_root);
-    struct bft_checkpoint_aux aux = {.state_root = ledger_root(n->ledger),
-                                     .log_size = n->tree.size, .log_root = log_root};
+    struct bft_checkpoint_aux aux = {
+        .state_root = ledger_root(n->ledger), .log_size = n->tree.size, .log_root = log_root};
     if (next != NULL)
         aux.next_valset = bft_valset_hash(next);
     struct snapshot *s = NULL;
@@ -110,8 +117,13 @@ static struct bft_checkpoint_aux checkpoint(struct node *n, uint64_t seq, const 
     size_t size = VALSET_SIZE_MAX;
     struct room room = {arena_raw(&n->scratch, size), size};
     assert(room.ptr != NULL);
-    *s = (struct snapshot){.used = true, .seq = seq, .aux = aux, .changes = changes_of(n),
-                           .tree = n->tree, .last_leaf = n->last_leaf, .ends_epoch = next != NULL,
+    *s = (struct snapshot){.used = true,
+                           .seq = seq,
+                           .aux = aux,
+                           .changes = changes_of(n),
+                           .tree = n->tree,
+                           .last_leaf = n->last_leaf,
+                           .ends_epoch = next != NULL,
                            .set = bytes_keep(valset_encode(set, room))};
     return aux;
 }

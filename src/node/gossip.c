@@ -62,8 +62,7 @@ struct judged {
 
 static bool is_leaders_own(const struct op_body *body)
 {
-    return body->tag == OP_BODY_EPOCH || body->tag == OP_BODY_WEIGHTS ||
-           body->tag == OP_BODY_SEAL;
+    return body->tag == OP_BODY_EPOCH || body->tag == OP_BODY_WEIGHTS || body->tag == OP_BODY_SEAL;
 }
 
 static void judge(struct node *n, struct span bytes, struct judged *out)
@@ -162,8 +161,8 @@ static enum p2p_verdict take_ops(struct node *n, const struct net_ops *ops)
     return P2P_IGNORE;
 }
 
-void node_on_gossip(struct node *n, uint64_t message, const struct peer_id *relay,
-                    struct span data, uint64_t now_ms)
+void node_on_gossip(struct node *n, uint64_t message, const struct peer_id *relay, struct span data,
+                    uint64_t now_ms)
 {
     (void)relay;
     n->now_ms = max_u64(n->now_ms, now_ms);
@@ -244,10 +243,12 @@ static uint64_t next_nonce(struct node *n)
 enum err gossip_want_op(struct node *n, const struct op_body *body, const struct hash *subject,
                         bool with_proposal)
 {
-    struct signer_request_body request = {
-        .tag = SIGNER_REQUEST_BODY_OP,
-        .op = {.content = {.network = n->network, .epoch = ledger_epoch(n->ledger),
-                           .nonce = next_nonce(n), .signer = n->config.self, .body = *body}}};
+    struct signer_request_body request = {.tag = SIGNER_REQUEST_BODY_OP,
+                                          .op = {.content = {.network = n->network,
+                                                             .epoch = ledger_epoch(n->ledger),
+                                                             .nonce = next_nonce(n),
+                                                             .signer = n->config.self,
+                                                             .body = *body}}};
     struct sign_wait *w = signing_ask(n, SIGN_OP, &request);
     if (w == NULL)
         return ERR_FULL;

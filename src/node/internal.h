@@ -33,23 +33,23 @@ enum {
     FOLLOW_UPS_MAX = 2 * BFT_EFFECTS_MAX, /* each effect of a step leads to one at most */
     SIGN_WAITS_MAX = 512,
     FETCHES_MAX = 64,
-    RECENT_SLOTS_MAX = 64,     /* decided since the last durable checkpoint */
+    RECENT_SLOTS_MAX = 64, /* decided since the last durable checkpoint */
     JOBS_MAX = 64,
     SCRATCH_SIZE = 48 << 20,
     SNAPSHOTS_MAX = 4,
-    WEIGHT_COMMITS_MAX = 10,   /* the chain keeps no more */
+    WEIGHT_COMMITS_MAX = 10, /* the chain keeps no more */
 };
 
 struct peer {
     bool used, bound;
     struct peer_id id;
-    struct hotkey hotkey;      /* when bound */
-    struct hash binding;       /* of the frame that bound it */
+    struct hotkey hotkey;                 /* when bound */
+    struct hash binding;                  /* of the frame that bound it */
     uint64_t greet_at_ms, greet_pause_ms; /* when our binding is sent again, and then */
-    uint32_t member;           /* in the current set, or BFT_ALL */
-    uint64_t served_ms;        /* when we last sent it decided slots */
+    uint32_t member;                      /* in the current set, or BFT_ALL */
+    uint64_t served_ms;                   /* when we last sent it decided slots */
     uint64_t heard_ms;
-    uint32_t strikes;          /* consensus messages that did not hold, in this epoch */
+    uint32_t strikes; /* consensus messages that did not hold, in this epoch */
 };
 
 /* Why something is being signed, and what happens with the signature. */
@@ -58,13 +58,13 @@ enum sign_purpose { SIGN_BFT, SIGN_OP, SIGN_BINDING, SIGN_EXTRINSIC };
 struct sign_wait {
     bool used, sent, replied;
     enum sign_purpose purpose;
-    uint64_t token;            /* ours */
-    uint64_t context;          /* SIGN_BFT, SIGN_EXTRINSIC: the token of who asked */
+    uint64_t token;   /* ours */
+    uint64_t context; /* SIGN_BFT, SIGN_EXTRINSIC: the token of who asked */
     uint64_t asked_ms;
-    uint64_t ticket;           /* the journal records that must be durable first */
-    bool with_proposal;        /* SIGN_OP: for our next batch, not for gossip */
-    struct hash subject;       /* SIGN_OP: what it is about; one at a time */
-    struct span request;       /* malloc'd: encoded signer_request */
+    uint64_t ticket;     /* the journal records that must be durable first */
+    bool with_proposal;  /* SIGN_OP: for our next batch, not for gossip */
+    struct hash subject; /* SIGN_OP: what it is about; one at a time */
+    struct span request; /* malloc'd: encoded signer_request */
     struct signer_reply reply;
 };
 
@@ -72,14 +72,14 @@ struct sign_wait {
 struct fetch {
     bool used;
     struct hash blob;
-    uint32_t size, have;       /* size is known from the operation that named it */
-    uint8_t *bytes;            /* malloc'd with the first part, size bytes */
+    uint32_t size, have; /* size is known from the operation that named it */
+    uint8_t *bytes;      /* malloc'd with the first part, size bytes */
     struct peer_id from;
-    bool mixed;                /* parts are of several peers: nobody can be blamed */
-    bool whole_only;           /* after such a mismatch: all of it from one peer */
-    uint32_t peer_cursor;      /* where to ask next */
-    uint32_t tries;            /* every other one goes to a member only */
-    uint32_t refusals;         /* in a row: peers without it */
+    bool mixed;           /* parts are of several peers: nobody can be blamed */
+    bool whole_only;      /* after such a mismatch: all of it from one peer */
+    uint32_t peer_cursor; /* where to ask next */
+    uint32_t tries;       /* every other one goes to a member only */
+    uint32_t refusals;    /* in a row: peers without it */
     uint64_t since_ms, wanted_ms, asked_ms, token;
 };
 
@@ -91,7 +91,7 @@ struct job {
     enum job_phase phase;
     struct hash submission;
     struct hotkey miner;
-    uint64_t order;            /* of arrival: the oldest that waits runs next */
+    uint64_t order; /* of arrival: the oldest that waits runs next */
     uint64_t token, retry_ms;
     uint32_t failures;
     struct attestation attestation;
@@ -104,28 +104,28 @@ struct snapshot {
     bool used;
     uint64_t seq;
     struct bft_checkpoint_aux aux;
-    struct span changes;       /* malloc'd: (u32 key, u32 value, bytes)* */
+    struct span changes; /* malloc'd: (u32 key, u32 value, bytes)* */
     struct audit_tree tree;
     struct hash last_leaf;
     bool ends_epoch;
-    struct span set;           /* malloc'd: encoded valset from here on */
+    struct span set; /* malloc'd: encoded valset from here on */
 };
 
 struct recent_slot {
     uint64_t seq;
-    struct span decided;       /* malloc'd: encoded bft_decided */
+    struct span decided; /* malloc'd: encoded bft_decided */
     uint64_t log_first, log_count;
 };
 
 /* Log entries not yet in the store, in order. */
 struct recent_entry {
-    struct span bytes;         /* malloc'd */
+    struct span bytes; /* malloc'd */
 };
 
 /* What others got wrong; never reset. */
 struct node_counters {
     uint64_t refused[REJECT_NOT_REGISTERED + 1]; /* operations, by enum reject */
-    uint64_t bad_frames;         /* neither a binding, consensus nor a blob's */
+    uint64_t bad_frames;                         /* neither a binding, consensus nor a blob's */
     uint64_t bindings_refused;
     uint64_t strangers_refused;  /* ended for consensus messages that did not hold */
     uint64_t blob_mismatches;    /* fetched whole, and not what was asked for */
@@ -141,8 +141,8 @@ struct node {
     struct hash network;
     uint64_t now_ms;
     bool started, drift;
-    bool new_set;              /* an epoch ended: bindings and jobs look again */
-    bool pending_changed;      /* tell the core what waits, at the end of the turn */
+    bool new_set;         /* an epoch ended: bindings and jobs look again */
+    bool pending_changed; /* tell the core what waits, at the end of the turn */
     uint32_t disk_trouble;
 
     struct arena memory, scratch;
@@ -154,34 +154,34 @@ struct node {
     struct mempool mempool;
     struct hash announce[NET_OPS_MAX]; /* in the pool, to be told at the end of the turn */
     uint32_t announce_count;
-    struct map wanted;         /* subject -> when it was last asked for, in 16 ms */
-    struct map unfit;          /* challenges whose module our workers would not run */
-    struct hash engine;        /* id of the sandbox engine that our workers run */
+    struct map wanted;  /* subject -> when it was last asked for, in 16 ms */
+    struct map unfit;   /* challenges whose module our workers would not run */
+    struct hash engine; /* id of the sandbox engine that our workers run */
     uint64_t ticked_ms, seen_view, seen_epoch;
 
     struct bft_event follow_ups[FOLLOW_UPS_MAX];
     uint32_t follow_up_first, follow_up_count;
 
     uint64_t appended, flush_asked, flushed; /* journal tickets */
-    uint64_t sign_ticket;      /* of the newest request to sign */
-    uint64_t lazy_since_ms;    /* since when records may wait for the next flush */
-    uint64_t journal_slot;     /* slot at which the present journal file began */
-    bool journal_old;          /* the file before it is still kept */
-    const char *fatal;         /* a stable name; the driver must stop the process */
+    uint64_t sign_ticket;                    /* of the newest request to sign */
+    uint64_t lazy_since_ms;                  /* since when records may wait for the next flush */
+    uint64_t journal_slot;                   /* slot at which the present journal file began */
+    bool journal_old;                        /* the file before it is still kept */
+    const char *fatal;                       /* a stable name; the driver must stop the process */
     struct sign_wait signs[SIGN_WAITS_MAX];
-    uint32_t signs_end;        /* from here on none is in use */
+    uint32_t signs_end; /* from here on none is in use */
     uint64_t next_token;
     uint64_t next_nonce;
 
     struct peer peers[PEERS_MAX];
-    uint32_t fetch_cursor;     /* whom we asked last for decided slots */
-    struct peer *replying_to;  /* the stranger or member of the message at hand */
-    struct span binding;       /* malloc'd: our signed net_frame; empty until signed */
+    uint32_t fetch_cursor;    /* whom we asked last for decided slots */
+    struct peer *replying_to; /* the stranger or member of the message at hand */
+    struct span binding;      /* malloc'd: our signed net_frame; empty until signed */
     uint64_t binding_last_epoch;
 
     struct fetch fetches[FETCHES_MAX];
-    bool blobs_open;           /* a transaction with this turn's blobs */
-    bool blob_came;            /* a proposal may have waited for it */
+    bool blobs_open; /* a transaction with this turn's blobs */
+    bool blob_came;  /* a proposal may have waited for it */
     struct job jobs[JOBS_MAX];
     uint64_t next_job, collect_at_ms;
 
@@ -192,35 +192,35 @@ struct node {
     uint32_t recent_count;
     struct recent_entry *entries; /* malloc'd ring, grows within its bound */
     uint32_t entry_count, entry_room;
-    uint64_t entry_first;         /* index of entries[0] in the log */
-    struct span stable_bytes;     /* malloc'd: the last stable bft_checkpoint */
-    uint64_t store_seq;           /* the checkpoint that the store holds */
+    uint64_t entry_first;     /* index of entries[0] in the log */
+    struct span stable_bytes; /* malloc'd: the last stable bft_checkpoint */
+    uint64_t store_seq;       /* the checkpoint that the store holds */
 
     struct pending_proposal {
         bool used;
         uint64_t view, seq, since_ms;
         bool last;
     } proposal;
-    struct span batch;            /* malloc'd: the payload we proposed last */
-    struct span own_ops[8];       /* malloc'd: signed, for our next batch */
+    struct span batch;      /* malloc'd: the payload we proposed last */
+    struct span own_ops[8]; /* malloc'd: signed, for our next batch */
     uint32_t own_op_count;
-    struct hash own_subject;      /* what the last of them is about */
-    uint64_t own_seq;             /* the slot that they were last proposed in */
+    struct hash own_subject; /* what the last of them is about */
+    uint64_t own_seq;        /* the slot that they were last proposed in */
 
     struct pending_check {
         bool used;
         uint64_t seq;
         struct hash digest;
-        struct span payload;      /* malloc'd */
+        struct span payload; /* malloc'd */
     } checks[4];
 
     struct epochs {
-        bool chain_up, end_wanted;    /* a boundary later than our set's block is final */
+        bool chain_up, end_wanted; /* a boundary later than our set's block is final */
         bool reading;
         uint64_t finalized, finalized_ms, read_ms, read_block, boundary_wanted;
-        uint64_t next_end;            /* block of the chain's next epoch, as read last */
+        uint64_t next_end; /* block of the chain's next epoch, as read last */
         struct hash finalized_hash;
-        struct span next[4];          /* malloc'd: encoded op_epoch for recent boundaries */
+        struct span next[4]; /* malloc'd: encoded op_epoch for recent boundaries */
         uint64_t next_block[4];
         uint32_t next_count;
     } epochs;
@@ -228,25 +228,25 @@ struct node {
     struct anchors {
         bool is_sealed, is_anchored, wanted, busy;
         uint64_t try_ms;
-        struct sealed_log sealed;             /* the newest */
-        struct anchored_log sent, anchored;   /* under way, confirmed last */
+        struct sealed_log sealed;           /* the newest */
+        struct anchored_log sent, anchored; /* under way, confirmed last */
     } anchors;
 
     struct own_weights {
         bool is_known, commit_reveal; /* what the chain said at read_block: */
         uint64_t read_block, version_key, allowed_at, chain_epoch, reveal_period;
-        bool busy;                    /* set or commit under way, of sent_epoch */
+        bool busy; /* set or commit under way, of sent_epoch */
         uint64_t sent_epoch, try_ms;
-        uint64_t wanted, revealing;   /* an epoch + 1; 0: none */
+        uint64_t wanted, revealing; /* an epoch + 1; 0: none */
         uint64_t reveal_ms;
         uint64_t done_epoch, done_block; /* read back last; block 0: never */
         uint32_t commit_count;
-        struct commit {               /* the oldest first; the rest is in the store */
+        struct commit { /* the oldest first; the rest is in the store */
             uint64_t epoch;
             struct hash hash;
-            bool is_taken;            /* by the chain, in its chain_epoch */
+            bool is_taken; /* by the chain, in its chain_epoch */
             uint64_t chain_epoch;
-            uint64_t sent_block;      /* it was read back there; 0: not yet */
+            uint64_t sent_block; /* it was read back there; 0: not yet */
         } commits[WEIGHT_COMMITS_MAX];
     } weights;
 };

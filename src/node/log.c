@@ -72,9 +72,9 @@ static enum err store_nodes(struct node *n, struct span entry)
     uint32_t count = audit_tree_append(&n->stored_tree, &leaf, nodes);
     for (uint32_t i = 0; i < count; i++) {
         uint8_t key[NODE_KEY_SIZE];
-        enum err e = db_put(n->config.db, DB_NODES,
-                            slot_key(key, (char)nodes[i].level, nodes[i].index),
-                            hash_span(&nodes[i].hash));
+        enum err e =
+            db_put(n->config.db, DB_NODES, slot_key(key, (char)nodes[i].level, nodes[i].index),
+                   hash_span(&nodes[i].hash));
         if (e != ERR_OK)
             return e;
     }

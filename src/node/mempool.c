@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-enum err mempool_init(struct mempool *m, struct arena *arena, uint32_t capacity,
-                      uint64_t bytes_max, struct map_seed seed)
+enum err mempool_init(struct mempool *m, struct arena *arena, uint32_t capacity, uint64_t bytes_max,
+                      struct map_seed seed)
 {
     *m = (struct mempool){.capacity = capacity,
                           .bytes_max = bytes_max,
@@ -77,8 +77,11 @@ enum err mempool_add(struct mempool *m, const struct hash *id, const struct hotk
     memcpy(copy, bytes.ptr, bytes.len);
     uint32_t at = m->free;
     m->free = m->entries[at].next;
-    m->entries[at] = (struct mempool_entry){.id = *id, .signer = *signer, .since_ms = now_ms,
-                                            .bytes = span_of(copy, bytes.len), .used = true};
+    m->entries[at] = (struct mempool_entry){.id = *id,
+                                            .signer = *signer,
+                                            .since_ms = now_ms,
+                                            .bytes = span_of(copy, bytes.len),
+                                            .used = true};
     append(m, &m->order, at);
     enum err indexed = map_put(&m->index, id->bytes, at);
     enum err counted = map_put(&m->signers, signer->bytes, mine + 1);

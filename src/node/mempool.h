@@ -17,13 +17,13 @@ enum { MEMPOOL_PER_SIGNER_MAX = 1024 };
 struct mempool_entry {
     struct hash id;
     struct hotkey signer;
-    struct span bytes;      /* malloc'd, owned */
+    struct span bytes; /* malloc'd, owned */
     uint64_t since_ms;
-    uint64_t slot;          /* proposed in this slot by us; 0: free */
+    uint64_t slot; /* proposed in this slot by us; 0: free */
     bool used, forwarded, parked;
-    struct hash blob;       /* of one that is parked */
+    struct hash blob; /* of one that is parked */
     uint32_t blob_size;
-    uint32_t next, prev;    /* in its list */
+    uint32_t next, prev; /* in its list */
 };
 
 struct mempool_list {
@@ -35,13 +35,13 @@ struct mempool {
     uint32_t capacity, count, free;
     struct mempool_list order, parked;
     uint64_t bytes, bytes_max;
-    uint32_t reserved;      /* entries proposed and not yet executed */
-    struct map index;       /* id -> entry */
-    struct map signers;     /* signer -> how many */
+    uint32_t reserved;  /* entries proposed and not yet executed */
+    struct map index;   /* id -> entry */
+    struct map signers; /* signer -> how many */
 };
 
-enum err mempool_init(struct mempool *m, struct arena *arena, uint32_t capacity,
-                      uint64_t bytes_max, struct map_seed seed);
+enum err mempool_init(struct mempool *m, struct arena *arena, uint32_t capacity, uint64_t bytes_max,
+                      struct map_seed seed);
 void mempool_close(struct mempool *m);
 
 bool mempool_has(const struct mempool *m, const struct hash *id);
@@ -53,8 +53,7 @@ enum err mempool_add(struct mempool *m, const struct hash *id, const struct hotk
 void mempool_remove(struct mempool *m, const struct hash *id);
 
 /* id has just been added, and its blob is not here. */
-void mempool_park(struct mempool *m, const struct hash *id, const struct hash *blob,
-                  uint32_t size);
+void mempool_park(struct mempool *m, const struct hash *id, const struct hash *blob, uint32_t size);
 /* The blob is here: who waited for it waits to be decided, from now on.  How many. */
 uint32_t mempool_unpark(struct mempool *m, const struct hash *blob, uint64_t now_ms);
 /* The one parked longest; mempool_next gives those after it. */

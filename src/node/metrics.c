@@ -16,7 +16,7 @@ struct source {
         struct bft_view_info info;                                                                 \
         bft_info(v->node->bft, &info);                                                             \
         const struct p2p_counters none = {0};                                                      \
-        const struct p2p_counters *p = v->host == NULL ? &none : p2p_counters(host_p2p(v->host)); \
+        const struct p2p_counters *p = v->host == NULL ? &none : p2p_counters(host_p2p(v->host));  \
         const struct chain_counters *c = chain_counters(v->node->chain);                           \
         (void)p;                                                                                   \
         (void)c;                                                                                   \
@@ -82,8 +82,8 @@ static const struct source sources[] = {
      read_gossip_rejected},
     {RPC_COUNTER, "gossip_messages_total", "Gossip messages received.", "kind=\"ignored\"",
      read_gossip_ignored},
-    {RPC_COUNTER, "bft_messages_refused_total", "Consensus messages refused.",
-     "why=\"malformed\"", read_bft_malformed},
+    {RPC_COUNTER, "bft_messages_refused_total", "Consensus messages refused.", "why=\"malformed\"",
+     read_bft_malformed},
     {RPC_COUNTER, "bft_messages_refused_total", "Consensus messages refused.",
      "why=\"bad_signature\"", read_bft_bad_signatures},
     {RPC_COUNTER, "peer_bad_frames_total", "Frames that did not decode.", NULL, read_bad_frames},
@@ -97,8 +97,8 @@ static const struct source sources[] = {
      read_blob_stray_answers},
     {RPC_GAUGE, "weights_commits_open", "Weights committed to on the chain, not revealed.", NULL,
      read_weights_commits},
-    {RPC_COUNTER, "weights_commits_lost_total", "Commits of weights never revealed.",
-     NULL, read_weights_lost},
+    {RPC_COUNTER, "weights_commits_lost_total", "Commits of weights never revealed.", NULL,
+     read_weights_lost},
     {RPC_GAUGE, "weights_confirmed_block", "Block at which our weights were read back last.", NULL,
      read_weights_block},
     {RPC_COUNTER, "disk_trouble_total", "Writes to the store that failed.", NULL,
@@ -137,9 +137,8 @@ static bool by_reason(struct view *v, uint32_t index, struct rpc_metric *out)
     why -= REJECT_NOT_REGISTERED;
     if (why >= P2P_WHY_COUNT || v->host == NULL)
         return false;
-    *out = (struct rpc_metric){RPC_COUNTER, "net_closed_total",
-                               "Connections ended or refused.", NULL,
-                               p2p_counters(host_p2p(v->host))->closed[why]};
+    *out = (struct rpc_metric){RPC_COUNTER, "net_closed_total", "Connections ended or refused.",
+                               NULL, p2p_counters(host_p2p(v->host))->closed[why]};
     label(v, p2p_why_text((enum p2p_why)why), out);
     return true;
 }

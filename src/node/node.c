@@ -45,7 +45,8 @@ static enum err open_cores(struct node *n)
                              .status_ms = c->status_ms,
                              .seed = c->seed,
                              .vote_after_block = c->store_is_whole ? 0 : UINT64_MAX};
-    struct ledger_config ledger = {.network = n->network, .verifier = c->verifier,
+    struct ledger_config ledger = {.network = n->network,
+                                   .verifier = c->verifier,
                                    .entries_max = c->state_entries_max,
                                    .state_bytes_max = c->state_bytes_max};
     struct map_seed seed = {c->seed, ~c->seed};

@@ -27,24 +27,24 @@
 #include "store/db.h"
 
 struct node_config {
-    struct span genesis;          /* encoded; kept */
-    struct hotkey self;           /* all zero: an observer */
-    struct peer_id peer;          /* our libp2p identity */
-    uint8_t secret[32];           /* of this node's own: salts of commitments */
+    struct span genesis; /* encoded; kept */
+    struct hotkey self;  /* all zero: an observer */
+    struct peer_id peer; /* our libp2p identity */
+    uint8_t secret[32];  /* of this node's own: salts of commitments */
     uint64_t seed;
     struct verifier verifier;
     struct db *db;
-    uint32_t chain_endpoints;     /* how many the world can dial */
+    uint32_t chain_endpoints; /* how many the world can dial */
     uint32_t view_timeout_ms, status_ms;
     uint32_t evaluation_slots;
-    bool approve_all;             /* approve every challenge the owner registers */
-    bool store_is_whole;          /* false: new, restored or damaged; sign only in a later epoch */
+    bool approve_all;    /* approve every challenge the owner registers */
+    bool store_is_whole; /* false: new, restored or damaged; sign only in a later epoch */
     uint64_t stake_min_rao;
     uint32_t mempool_ops, mempool_bytes;
     uint32_t state_entries_max, state_bytes_max;
-    struct hash engine;           /* what the workers run: sandbox's engine id */
-    uint32_t blob_bytes_max;      /* of one blob */
-    uint32_t journal_slots;       /* in one journal file; 0: the default */
+    struct hash engine;      /* what the workers run: sandbox's engine id */
+    uint32_t blob_bytes_max; /* of one blob */
+    uint32_t journal_slots;  /* in one journal file; 0: the default */
 };
 
 struct node;
@@ -61,8 +61,8 @@ void node_on_peer_up(struct node *n, const struct peer_id *peer, uint64_t now_ms
 void node_on_peer_down(struct node *n, const struct peer_id *peer, uint64_t now_ms);
 void node_on_frame(struct node *n, const struct peer_id *peer, enum p2p_protocol protocol,
                    struct span frame, uint64_t now_ms);
-void node_on_gossip(struct node *n, uint64_t message, const struct peer_id *relay,
-                    struct span data, uint64_t now_ms);
+void node_on_gossip(struct node *n, uint64_t message, const struct peer_id *relay, struct span data,
+                    uint64_t now_ms);
 void node_on_flushed(struct node *n, uint64_t ticket, uint64_t now_ms);
 void node_on_signed(struct node *n, struct span reply, uint64_t now_ms);
 void node_on_signer_up(struct node *n, uint64_t now_ms);
@@ -86,11 +86,11 @@ enum err node_get_blob(struct node *n, const struct hash *name, struct span *byt
 /* Why a node is not ready, as bits; 0: ready. */
 enum node_unready {
     NODE_UNREADY_STARTING = 1,
-    NODE_UNREADY_NO_QUORUM = 2,   /* too little stake is connected to decide */
+    NODE_UNREADY_NO_QUORUM = 2, /* too little stake is connected to decide */
     NODE_UNREADY_CATCHING_UP = 4,
-    NODE_UNREADY_CHAIN = 8,       /* no finalized head lately */
-    NODE_UNREADY_DRIFT = 16,      /* our root differs from the certified one */
-    NODE_UNREADY_SIGNER = 32,     /* the key process does not answer */
+    NODE_UNREADY_CHAIN = 8,   /* no finalized head lately */
+    NODE_UNREADY_DRIFT = 16,  /* our root differs from the certified one */
+    NODE_UNREADY_SIGNER = 32, /* the key process does not answer */
     NODE_UNREADY_DISK = 64,
 };
 

@@ -42,7 +42,8 @@ static bool bind(struct bench *b, const struct peer_binding *p, uint8_t signer)
 static void sign_binding(struct bench *b)
 {
     struct hotkey own = key(0);
-    struct signer_reply reply = {.token = b->binding_token, .verdict = SIGNER_VERDICT_SIGNED,
+    struct signer_reply reply = {.token = b->binding_token,
+                                 .verdict = SIGNER_VERDICT_SIGNED,
                                  .signature = sign(&own, SPAN_LITERAL("a binding"))};
     uint8_t memory[256];
     assert_int_not_equal(b->binding_token, 0);

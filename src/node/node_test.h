@@ -191,15 +191,14 @@ static inline int open_bench(void **state)
         b->members[i] = (struct valset_member){.hotkey = key(i), .stake = 100, .uid = i};
         b->neurons[i] = (struct neuron){.hotkey = key(i), .uid = i};
     }
-    b->genesis = (struct genesis){
-        .netuid = 2,
-        .valset = {.epoch = 5,
-                   .chain_hash = {{1}}, /* so that another leads */
-                   .members = b->members,
-                   .members_count = VALIDATORS,
-                   .owner = key(9)},
-        .neurons = b->neurons,
-        .neurons_count = VALIDATORS};
+    b->genesis = (struct genesis){.netuid = 2,
+                                  .valset = {.epoch = 5,
+                                             .chain_hash = {{1}}, /* so that another leads */
+                                             .members = b->members,
+                                             .members_count = VALIDATORS,
+                                             .owner = key(9)},
+                                  .neurons = b->neurons,
+                                  .neurons_count = VALIDATORS};
     b->encoded =
         genesis_encode(&b->genesis, (struct room){b->genesis_bytes, sizeof b->genesis_bytes});
     b->network = ledger_network_id(&b->genesis);

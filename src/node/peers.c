@@ -38,8 +38,7 @@ void node_on_peer_up(struct node *n, const struct peer_id *id, uint64_t now_ms)
         n->world.disconnect(n->world.net, id, "peer_table_full");
         return;
     }
-    *p = (struct peer){
-        .used = true, .id = *id, .member = BFT_ALL, .heard_ms = n->now_ms};
+    *p = (struct peer){.used = true, .id = *id, .member = BFT_ALL, .heard_ms = n->now_ms};
     greet(n, p);
 }
 

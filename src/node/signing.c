@@ -38,8 +38,11 @@ struct sign_wait *signing_ask(struct node *n, enum sign_purpose purpose,
     struct span bytes = {0};
     if (room.ptr != NULL)
         bytes = signer_request_encode(&request, room);
-    *w = (struct sign_wait){.used = true, .purpose = purpose, .token = request.token,
-                            .ticket = n->appended, .asked_ms = n->now_ms,
+    *w = (struct sign_wait){.used = true,
+                            .purpose = purpose,
+                            .token = request.token,
+                            .ticket = n->appended,
+                            .asked_ms = n->now_ms,
                             .request = bytes_keep(bytes)};
     n->sign_ticket = n->appended;
     n->signs_end = (uint32_t)max_u64(n->signs_end, (uint64_t)(w - n->signs) + 1);
@@ -91,8 +94,8 @@ static void deliver(struct node *n, struct sign_wait *w)
     }
     switch (w->purpose) {
     case SIGN_BFT: {
-        struct bft_event ev = {.kind = BFT_EV_SIGNED, .token = w->context, .ok = ok,
-                               .signature = w->reply.signature};
+        struct bft_event ev = {
+            .kind = BFT_EV_SIGNED, .token = w->context, .ok = ok, .signature = w->reply.signature};
         node_follow_up(n, &ev);
         break;
     }

@@ -6,11 +6,15 @@ static void view_status(void *ctx, struct rpc_status *out)
 {
     struct view *v = ctx;
     struct node *n = v->node;
-    *out = (struct rpc_status){.version = PLATFORM_VERSION, .network = n->network,
-                               .self = n->config.self, .peer = n->config.peer,
+    *out = (struct rpc_status){.version = PLATFORM_VERSION,
+                               .network = n->network,
+                               .self = n->config.self,
+                               .peer = n->config.peer,
                                .uptime_ms = n->now_ms - v->started_ms,
-                               .pending_ops = n->mempool.count, .log_size = n->tree.size,
-                               .log_root = audit_tree_root(&n->tree), .netuid = n->genesis.netuid,
+                               .pending_ops = n->mempool.count,
+                               .log_size = n->tree.size,
+                               .log_root = audit_tree_root(&n->tree),
+                               .netuid = n->genesis.netuid,
                                .chain_block = n->epochs.finalized,
                                .chain_hash = n->epochs.finalized_hash,
                                .chain_age_ms = n->now_ms - n->epochs.finalized_ms};
@@ -112,8 +116,8 @@ static bool view_evaluation(void *ctx, const struct hash *submission, struct rpc
     struct job *j = evaluate_job(((struct view *)ctx)->node, submission);
     if (j == NULL)
         return false;
-    *out = (struct rpc_evaluation){phases[j->phase], j->failures, j->gas, j->memory, j->host_calls,
-                                   j->host_bytes};
+    *out = (struct rpc_evaluation){phases[j->phase], j->failures,   j->gas,
+                                   j->memory,        j->host_calls, j->host_bytes};
     return true;
 }
 

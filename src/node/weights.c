@@ -32,8 +32,8 @@ static bool store_record(struct node *n, const struct weight_commit *record)
     size_t size = WEIGHT_COMMIT_SIZE_MAX, mark = arena_mark(&n->scratch);
     struct room room = {arena_raw(&n->scratch, size), size};
     assert(room.ptr != NULL);
-    bool ok = storage_keep(n, record_key(key, record->weights.epoch),
-                           weight_commit_encode(record, room));
+    bool ok =
+        storage_keep(n, record_key(key, record->weights.epoch), weight_commit_encode(record, room));
     arena_reset(&n->scratch, mark);
     return ok;
 }

@@ -15,7 +15,7 @@ struct child {
     uv_timer_t timer;
     bool running, closing, pipe_open, process_open;
     uint32_t handles;
-    uint8_t *in;      /* a frame in the making: header and body */
+    uint8_t *in; /* a frame in the making: header and body */
     size_t in_used;
     uint8_t read_buffer[READ_SIZE];
 };

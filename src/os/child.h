@@ -18,13 +18,13 @@
 struct child;
 
 struct child_config {
-    const char *program;       /* path */
-    const char *const *args;   /* argv from argv[0] on, NULL-terminated; kept */
-    const char *const *env;    /* NULL-terminated; kept */
+    const char *program;     /* path */
+    const char *const *args; /* argv from argv[0] on, NULL-terminated; kept */
+    const char *const *env;  /* NULL-terminated; kept */
     size_t frame_max;
     uint32_t restart_ms;
     void *ctx;
-    void (*on_up)(void *ctx);                     /* started, also again */
+    void (*on_up)(void *ctx); /* started, also again */
     void (*on_frame)(void *ctx, struct span frame);
     /* The child ended; status as waitpid's exit code, signal 0 when it exited. */
     void (*on_down)(void *ctx, int64_t status, int signal);

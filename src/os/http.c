@@ -50,8 +50,8 @@ struct http {
 
 size_t http_arena_size(const struct http_config *c)
 {
-    return sizeof(struct http) +
-           c->connections * (sizeof(struct exchange) + sizeof(struct guest)) + 4 * ARENA_ALIGN;
+    return sizeof(struct http) + c->connections * (sizeof(struct exchange) + sizeof(struct guest)) +
+           4 * ARENA_ALIGN;
 }
 
 static struct exchange *exchange_open(struct http *h, struct MHD_Connection *connection)

@@ -31,8 +31,8 @@ enum err rpc_init(struct rpc **out, struct arena *arena, const struct rpc_config
     struct room scratch = {arena_alloc(arena, scratch_size(c)), scratch_size(c)};
     bool there = r->events != NULL && r->answer.ptr != NULL && scratch.ptr != NULL;
     for (uint32_t i = 0; i < UPLOADS_MAX && there; i++) {
-        r->uploads[i].bytes = (struct room){arena_alloc(arena, c->blob_bytes_max),
-                                            c->blob_bytes_max};
+        r->uploads[i].bytes =
+            (struct room){arena_alloc(arena, c->blob_bytes_max), c->blob_bytes_max};
         there = r->uploads[i].bytes.ptr != NULL;
     }
     if (!there)

@@ -64,7 +64,7 @@ struct rpc_commit {
     uint64_t epoch; /* of the network, that decided them */
     const char *phase;
     struct hash hash;
-    bool is_taken; /* read back on the chain, in: */
+    bool is_taken;                       /* read back on the chain, in: */
     uint64_t commit_epoch, reveal_epoch; /* of the chain */
 };
 

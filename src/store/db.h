@@ -21,13 +21,13 @@
 enum { DB_KEY_SIZE_MAX = 128 };
 
 enum db_table {
-    DB_META,    /* names -> small records of node */
-    DB_STATE,   /* the ledger's entries as of the last checkpoint */
-    DB_BLOCKS,  /* slot, big-endian u64 -> bft_decided */
-    DB_LOG,     /* index, big-endian u64 -> audit_entry */
-    DB_NODES,   /* the log's Merkle tree */
-    DB_INDEX,   /* what is where in the log */
-    DB_BLOBS,   /* BLAKE2b-256 -> the blob */
+    DB_META,   /* names -> small records of node */
+    DB_STATE,  /* the ledger's entries as of the last checkpoint */
+    DB_BLOCKS, /* slot, big-endian u64 -> bft_decided */
+    DB_LOG,    /* index, big-endian u64 -> audit_entry */
+    DB_NODES,  /* the log's Merkle tree */
+    DB_INDEX,  /* what is where in the log */
+    DB_BLOBS,  /* BLAKE2b-256 -> the blob */
     DB_TABLES,
 };
 
@@ -89,8 +89,8 @@ static inline enum err db_get(struct db *db, enum db_table t, struct span key, s
 /* The first entry with a key greater than after (empty: the first of all), in
  * memcmp order; key and value are borrowed until the next call.  ERR_NOT_FOUND
  * past the last. */
-static inline enum err db_next(struct db *db, enum db_table t, struct span after,
-                               struct span *key, struct span *value)
+static inline enum err db_next(struct db *db, enum db_table t, struct span after, struct span *key,
+                               struct span *value)
 {
     return db->ops->next(db, t, after, key, value);
 }
