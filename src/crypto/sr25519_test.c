@@ -377,16 +377,8 @@ static void test_no_key_is_left_behind(void **state)
 
 /* --- what is left on the stack ------------------------------------------------ */
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SEES_STACK 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SEES_STACK 0
-#endif
-#endif
-#ifndef SEES_STACK
-#define SEES_STACK 1
-#endif
+/* AddressSanitizer fills the frames itself, and a skipped test counts as failed. */
+#if !defined(__SANITIZE_ADDRESS__)
 
 enum { DEAD_SIZE = 48 << 10 };
 
@@ -407,7 +399,7 @@ static __attribute__((noinline)) void stack_fill(uint8_t with)
 
 static __attribute__((noinline)) void leave(const uint8_t *bytes)
 {
-    uint8_t copy[64];
+    uint8_t copy[1024];
     uint8_t *volatile at = copy;
     memcpy(at, bytes, sizeof copy);
 }
@@ -439,13 +431,12 @@ static void parts_of(const struct sr25519_keypair *k, struct span message,
 static void test_no_secret_is_left_on_the_stack(void **state)
 {
     (void)state;
-    uint8_t *secret[16], other[64];
+    uint8_t *secret[16], other[1024];
     size_t secrets = 0;
     memset(other, 0x33, sizeof other);
     stack_fill(0x55);
     leave(other);
-    if (!SEES_STACK || !stack_holds(other, 24))
-        skip();
+    assert_true(stack_holds(other, 24)); /* it would see them */
     uint8_t *all = calloc(8, 64);
     struct sr25519_keypair *k = NULL, *child = NULL;
     struct span phrase =
@@ -491,6 +482,8 @@ static void test_no_secret_is_left_on_the_stack(void **state)
     free(all);
 }
 
+#endif
+
 int main(void)
 {
     const struct CMUnitTest all[] = {
@@ -509,7 +502,9 @@ int main(void)
         cmocka_unit_test(test_the_zero_key_is_refused),
         cmocka_unit_test(test_secret_memory),
         cmocka_unit_test(test_no_key_is_left_behind),
+#if !defined(__SANITIZE_ADDRESS__)
         cmocka_unit_test(test_no_secret_is_left_on_the_stack),
+#endif
     };
     return cmocka_run_group_tests_name("sr25519", all, NULL, NULL);
 }
