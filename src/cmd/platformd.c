@@ -79,7 +79,7 @@ int main(int argc, char **argv)
         return 1;
     signal(SIGPIPE, SIG_IGN);
     if (!daemon_open(d, argc, argv))
-        return d->exit_code; /* Said why; the system takes back what was opened. */
+        exit(d->exit_code); /* Said why; the system takes back what was opened. */
     start(d);
     uv_run(&d->loop, UV_RUN_DEFAULT);
     int code = d->exit_code;
