@@ -22,7 +22,7 @@ const char *client_reject_text(const char *reject)
         {"bad_signature", "the signature is not the signer's"},
         {"wrong_network", "it is signed for another network"},
         {"wrong_epoch", "its epoch has passed, or is not there yet; sign it anew"},
-        {"replayed", "its nonce has been used; sign it anew"},
+        {"replayed", "its nonce has been used, or is far ahead; sign it anew"},
         {"not_owner", "only the subnet owner's hotkey may do this"},
         {"not_validator", "only a validator of the current set may do this"},
         {"unknown_challenge", "there is no such challenge"},

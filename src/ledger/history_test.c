@@ -40,7 +40,12 @@ static void a_nonce_is_used_once_or_too_old(void **state)
         nonce_use(&full, nonce);
     assert_true(full.epoch == 7 && full.submissions == 9);
     struct state_replay far = {0};
-    nonce_use(&far, UINT64_MAX);
+    assert_false(nonce_is_fresh(&far, UINT64_MAX));
+    assert_false(nonce_is_fresh(&far, (1ull << 32) + 1));
+    nonce_use(&far, 1ull << 32);
+    assert_true(nonce_is_fresh(&far, 1ull << 33));
+    assert_false(nonce_is_fresh(&far, (1ull << 33) + 1));
+    far.highest = UINT64_MAX; /* the arithmetic at its end */
     assert_false(nonce_is_fresh(&far, UINT64_MAX));
     assert_true(nonce_is_fresh(&far, UINT64_MAX - 255));
     assert_false(nonce_is_fresh(&far, UINT64_MAX - 256));
@@ -324,7 +329,7 @@ static void histories_are_repeatable_across_restarts(void **state)
 static void a_history_is_the_same_everywhere(void **state)
 {
     (void)state;
-    static const char want[] = "6a1f921136ce38f81f76d23909b04d66d7aa3764926a1675e91c74c3ae625af4";
+    static const char want[] = "ab07e926c29a303538a1aa22d73fb244d6577352febd3a0c5bf6105dc637f3c2";
     struct story *s = calloc(1, sizeof *s);
     char hex[2 * HASH_SIZE + 1];
     assert_non_null(s);

@@ -37,7 +37,7 @@
 
 /* The bounds of the state are rules of the network: an operation that would go
  * past them gets the code `limit` on every node alike.  Tests use less. */
-enum { LEDGER_ENTRIES_MAX = 1 << 16, LEDGER_BYTES_MAX = 32 << 20 };
+enum { LEDGER_ENTRIES_MAX = 1 << 18, LEDGER_BYTES_MAX = 128 << 20 };
 
 struct ledger_config {
     struct hash network;

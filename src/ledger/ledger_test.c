@@ -389,6 +389,8 @@ static void tables_are_full_at_their_limit(void **state)
 {
     enum { CHALLENGES = 64, SUBMISSIONS = 4096 };
     struct net *n = *state;
+    net_close(n);
+    net_open_with(n, 1 << 18);
     struct hash id = net_challenge(n, 10000, "first");
     for (uint32_t i = 1; i <= CHALLENGES; i++) {
         char name[16];
@@ -417,6 +419,57 @@ static void tables_are_full_at_their_limit(void **state)
     assert_int_equal(net_end_epoch(n, &epoch), REJECT_NONE);
     assert_int_equal(op_check(n->l, net_op(n, &n->miners[3], &b), &n->scratch, &why), ERR_OK);
     assert_int_equal(net_do(n, &n->miners[3], &b), REJECT_NONE);
+}
+
+static uint32_t submitted(struct net *n, const struct hash *id, uint32_t miner, uint32_t many)
+{
+    static uint32_t serial;
+    uint32_t taken = 0;
+    for (uint32_t i = 0; i < many;) {
+        struct span ops[128];
+        uint32_t count = 0;
+        arena_reset(&n->scratch, 0);
+        for (; count < 16 && i < many; i++, count++) {
+            char blob[16];
+            snprintf(blob, sizeof blob, "s%u", serial++);
+            struct op_body b = test_submission(id, blob);
+            ops[count] = net_op(n, &n->miners[miner], &b);
+        }
+        net_slot(n, net_batch(n, ops, count));
+        for (uint32_t k = 0; k < count; k++)
+            taken += n->result.fates[k].reject == REJECT_NONE;
+    }
+    return taken;
+}
+
+/* However much one of them submits, each miner has its part, and the validators
+ * have room to attest.  The state is that of LEDGER_ENTRIES_MIN: half of three
+ * quarters of it is 341 submissions here, an equal part of that 31. */
+static void no_miner_shuts_the_others_out(void **state)
+{
+    struct net *n = *state;
+    net_close(n);
+    net_open_with(n, LEDGER_ENTRIES_MIN);
+    struct hash id = net_challenge(n, 10000, "fair");
+    assert_int_equal(submitted(n, &id, 0, 500), 341);
+    assert_int_equal(submitted(n, &id, 1, 60), 31);
+    assert_int_equal(submitted(n, &id, 2, 60), 31);
+    assert_int_equal(submitted(n, &id, 0, 3), 0);
+    struct hash first;
+    assert_true(ledger_submission_at(n->l, 0, &first));
+    struct attestation a = test_attestation(&first, 10);
+    for (int i = 0; i < 3; i++) {
+        struct op_body b = test_commit(&a, &n->validators[i]);
+        assert_int_equal(net_do(n, &n->validators[i], &b), REJECT_NONE);
+    }
+    assert_int_equal(submitted(n, &id, 5, 60), 31);
+    /* What is forgotten counts no longer. */
+    for (int i = 0; i < 4; i++) {
+        struct op_body epoch = net_epoch(n);
+        assert_int_equal(net_end_epoch(n, &epoch), REJECT_NONE);
+    }
+    assert_int_equal(submitted(n, &id, 0, 500), 341);
+    assert_int_equal(submitted(n, &id, 1, 60), 31);
 }
 
 /* What became of an operation is kept for the latest ones, each for as long. */
@@ -529,6 +582,7 @@ int main(void)
         NET_TEST(infra_is_no_result),
         NET_TEST(slots_are_applied_in_order),
         NET_TEST(tables_are_full_at_their_limit),
+        NET_TEST(no_miner_shuts_the_others_out),
         NET_TEST(the_oldest_fates_are_forgotten),
         NET_TEST(a_genesis_must_be_in_order),
         NET_TEST(failures_are_final_without_a_place),

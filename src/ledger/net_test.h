@@ -101,15 +101,22 @@ static inline void net_genesis(struct net *n)
     n->network = ledger_network_id(&n->genesis);
 }
 
-static inline void net_open(struct net *n)
+static inline void net_open_with(struct net *n, uint32_t entries_max)
 {
     *n = (struct net){0};
     net_genesis(n);
     struct ledger_config c = test_config(n);
+    c.entries_max = entries_max;
+    c.state_bytes_max = 256 * entries_max;
     assert_int_equal(arena_open(&n->memory, ledger_arena_size(&c)), ERR_OK);
     assert_int_equal(arena_open(&n->scratch, TEST_SCRATCH), ERR_OK);
     assert_int_equal(ledger_init(&n->l, &n->memory, &c), ERR_OK);
     assert_int_equal(ledger_genesis(n->l, &n->genesis), ERR_OK);
+}
+
+static inline void net_open(struct net *n)
+{
+    net_open_with(n, 1 << 15);
 }
 
 static inline void net_close(struct net *n)

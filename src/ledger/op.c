@@ -4,6 +4,8 @@
 
 enum { TAG_SIZE = 8 };
 
+static const uint64_t NONCE_STEP_MAX = 1ull << 32;
+
 struct hash op_id(struct span op_bytes)
 {
     return hash_tagged("PLTFOPID", op_bytes);
@@ -49,11 +51,12 @@ enum reject op_standing(const struct ledger *l, const struct op *op)
     return REJECT_NONE;
 }
 
-/* Nonces begin at 1, so a window that is all zero has used none. */
+/* Nonces begin at 1, so a window that is all zero has used none.  One that is far
+ * ahead would leave its signer none to come: a slip, or a theft, for ever. */
 bool nonce_is_fresh(const struct state_replay *r, uint64_t nonce)
 {
     if (nonce > r->highest)
-        return true;
+        return nonce - r->highest <= NONCE_STEP_MAX;
     uint64_t back = r->highest - nonce;
     return nonce > 0 && back < REPLAY_WINDOW && (r->seen[back / 8] & (1u << (back % 8))) == 0;
 }

@@ -15,6 +15,28 @@ static bool spent(const struct turn *t)
            r.submissions >= SUBMISSIONS_EPOCH_MAX;
 }
 
+static struct table_key key_kept(const struct hotkey *miner)
+{
+    return key_hotkey('Q', miner);
+}
+
+/* Of a registered miner.  Submissions may take three quarters of the state, with the attestations
+ * that they will bring.  Half of that is for whoever comes first; of the other half every
+ * registered hotkey has an equal part, and one submission at least, as long as there is any.  So
+ * one miner cannot shut the others out, nor many the validators. */
+static bool has_share(const struct turn *t)
+{
+    const struct ledger *l = t->l;
+    struct table_key all = key_of('S'), mine = key_kept(t->signer), registered = key_of('U');
+    uint32_t rows = SUBMISSION_ENTRIES + l->now.quorum.count;
+    uint32_t half = (l->config.entries_max - RESERVE_ENTRIES) / 8 * 3 / rows;
+    uint32_t kept = kv_count(l->kv, key_span(&all));
+    if (kept < half)
+        return true;
+    uint32_t part = half / kv_count(l->kv, key_span(&registered));
+    return kept < 2 * half && kv_count(l->kv, key_span(&mine)) < (part > 0 ? part : 1);
+}
+
 enum reject op_check_submission(struct turn *t, const struct op_submission *b)
 {
     struct state_challenge c;
@@ -29,7 +51,7 @@ enum reject op_check_submission(struct turn *t, const struct op_submission *b)
     struct table_key k = key_blob(&b->challenge, &b->blob);
     if (table_has(t->l, &k))
         return REJECT_DUPLICATE;
-    return spent(t) || !turn_has_room(t) ? REJECT_LIMIT : REJECT_NONE;
+    return spent(t) || !has_share(t) || !turn_has_room(t) ? REJECT_LIMIT : REJECT_NONE;
 }
 
 void op_act_submission(struct turn *t, const struct op_submission *b)
@@ -47,7 +69,10 @@ void op_act_submission(struct turn *t, const struct op_submission *b)
                                        .epoch = l->meta.epoch,
                                        .phase = SUBMISSION_PHASE_COMMITTING};
     state_put_submission(l, &s);
-    struct table_key k = key_blob(&b->challenge, &b->blob);
+    struct table_key k = key_kept(t->signer);
+    key_add(&k, hash_span(&t->id));
+    table_put(l, &k, SPAN_LITERAL("1"));
+    k = key_blob(&b->challenge, &b->blob);
     table_put(l, &k, hash_span(&t->id));
     k = key_slot('D', t->slot, &t->id);
     table_put(l, &k, SPAN_LITERAL("1"));
@@ -74,7 +99,10 @@ static void ledger_submission_forget(struct ledger *l, const struct state_submis
                  hash_equal(&leader.submission, &s->id);
     if (!leads)
         table_del(l, &blob);
-    struct table_key k = key_hash('S', &s->id);
+    struct table_key k = key_kept(&s->miner);
+    key_add(&k, hash_span(&s->id));
+    table_del(l, &k);
+    k = key_hash('S', &s->id);
     table_del(l, &k);
 }
 

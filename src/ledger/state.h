@@ -11,6 +11,7 @@
  *   N hotkey                      state_replay
  *   C challenge                   state_challenge
  *   S submission                  state_submission
+ *   Q miner submission            the same submissions, by miner
  *   A submission hotkey           state_attest
  *   D slot submission             a submission of that slot that is not decided
  *   T slot submission             its window is looked at again in that slot
@@ -39,7 +40,8 @@ enum {
     /* What only EPOCH and its like may use, so that an epoch always can end. */
     RESERVE_ENTRIES = 8192,
     RESERVE_BYTES = 2 << 20,
-    ROW_ENTRIES = 8, /* the most that another operation adds */
+    ROW_ENTRIES = 8,        /* the most that another operation adds */
+    SUBMISSION_ENTRIES = 5, /* S, Q, B, D and T; an attestation of each member comes to them */
     ROW_BYTES = 2 * OPERATION_SIZE_MAX,
 };
 
