@@ -251,6 +251,7 @@ bool settings_read_to(FILE *to, struct settings *s, const struct setting *table,
     read_flags(&r, argc, argv, &config, help);
     if (*help) {
         print_help(to, s, argv[0]);
+        settings_free(s);
         return false;
     }
     read_environment(&r);
@@ -266,6 +267,8 @@ bool settings_read_to(FILE *to, struct settings *s, const struct setting *table,
             give(&r, i, "default", "default", table[i].fallback);
         }
     }
+    if (r.errors > 0)
+        settings_free(s);
     s->wrong = r.errors;
     return r.errors == 0;
 }

@@ -38,7 +38,7 @@ struct settings {
 };
 
 /* argv[0] is the program.  False: errors were printed to standard error, or
- * help to standard output (*help). */
+ * help to standard output (*help), and nothing is held. */
 bool settings_read(struct settings *s, const struct setting *table, uint32_t count, int argc,
                    char **argv, bool *help);
 /* The same; what is wrong, a line each, or the help, goes to a stream. */

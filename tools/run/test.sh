@@ -4,7 +4,7 @@
 # interop/; a program that prints no such line is one case by its exit status.  "ok ... # SKIP why"
 # counts for nothing and is shown.
 
-test_all=(tidy unit asan clang hardening fuzz sim programs)
+test_all=(tidy unit asan clang hardening fuzz sim programs asan-programs)
 tally_passed=0 tally_failed=0 tally_names=''
 
 tally_open() {
@@ -132,13 +132,15 @@ group_fuzz() {
 # Whole programs on real sockets, and other implementations of what we speak.  Each script gets
 # PLATFORM_ROOT and PLATFORM_BUILD; exit status 77 says that it cannot run here, with the reason as
 # its last line.
-group_programs() {
-    local script name log status
-    setup_build release || { tally programs 0 1; return 0; }
-    export PLATFORM_ROOT=$PWD PLATFORM_BUILD=$PWD/build/release
-    for script in tests/*/run.sh interop/*/run.sh; do
+# programs BUILD PREFIX SCRIPT...
+programs() {
+    local build=$1 prefix=$2 script name log status
+    shift 2
+    setup_build "$build" || { tally "${prefix}programs" 0 1; return 0; }
+    export PLATFORM_ROOT=$PWD PLATFORM_BUILD=$PWD/build/$build
+    for script; do
         [ -x "$script" ] || continue
-        name=$(dirname "$script")
+        name=$prefix$(dirname "$script")
         status=0
         step "$name" "$script" || status=$?
         log=$run_logs/$(printf '%s' "$name" | tr -cs 'A-Za-z0-9' '-').log
@@ -148,6 +150,15 @@ group_programs() {
             tally_log "$name" tap "$log" "$status"
         fi
     done
+}
+
+group_programs() {
+    programs release '' tests/*/run.sh interop/*/run.sh
+}
+
+# The same processes, with every byte that they touch looked at.
+group_asan-programs() {
+    programs asan 'asan ' tests/{attack,hostile,network,weights,cli}/run.sh
 }
 
 test_groups() {
