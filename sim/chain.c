@@ -146,13 +146,19 @@ void chain_event(struct sim *s, const struct sim_event *ev)
     c->lying = false;
 }
 
+static void tell_down(struct sim_node *m, enum chain_why why, uint64_t after_ms)
+{
+    sim_at(
+        m->sim, after_ms,
+        (struct sim_event){.kind = EV_CHAIN_DOWN, .node = m->index, .life = m->life, .number = why},
+        (struct span){0});
+}
+
 void chain_dial(struct sim_node *m)
 {
     chain_hang_up(m);
     if (m->sim->chain->mood == CHAIN_GONE) {
-        sim_at(m->sim, 1000,
-               (struct sim_event){.kind = EV_CHAIN_DOWN, .node = m->index, .life = m->life},
-               (struct span){0});
+        tell_down(m, CHAIN_WHY_UNREACHABLE, 1000);
         return;
     }
     m->session = ++m->sim->chain->next_session;
@@ -177,8 +183,7 @@ void chain_be(struct sim *s, enum chain_mood mood)
         if (m->session == 0)
             continue;
         chain_hang_up(m);
-        sim_at(s, 300, (struct sim_event){.kind = EV_CHAIN_DOWN, .node = i, .life = m->life},
-               (struct span){0});
+        tell_down(m, CHAIN_WHY_CLOSED, 300);
     }
 }
 

@@ -644,7 +644,7 @@ void machine_event(struct sim_node *m, struct sim_event *ev)
         node_on_chain_text(m->node, ev->bytes, now_ms);
         break;
     case EV_CHAIN_DOWN:
-        node_on_chain_down(m->node, now_ms);
+        node_on_chain_down(m->node, (enum chain_why)ev->number, now_ms);
         break;
     case EV_CHAIN_REQUEST:
     case EV_BLOCK:

@@ -4,8 +4,9 @@
 
 static const char *const outcome_names[] = {"confirmed", "failed",      "refused", "expired",
                                             "different", "unsupported", "unsigned"};
-static const char *const why_names[] = {"unreachable", "closed", "genesis", "garbage",
-                                        "stalled",     "silent", "runtime", "oversize"};
+static const char *const why_names[] = {"unreachable", "unresolved", "closed",
+                                        "genesis",     "garbage",    "stalled",
+                                        "silent",      "runtime",    "oversize"};
 
 const char *chain_outcome_name(enum chain_outcome o)
 {
@@ -165,15 +166,15 @@ void chain_on_connected(struct chain *c, uint64_t now_ms)
     request_start(c, REQ_GENESIS, now_ms);
 }
 
-void chain_on_disconnected(struct chain *c, uint64_t now_ms)
+void chain_on_disconnected(struct chain *c, enum chain_why why, uint64_t now_ms)
 {
-    if (c->phase != PHASE_WAITING)
-        go_down(c, c->phase == PHASE_DIALING ? CHAIN_WHY_UNREACHABLE : CHAIN_WHY_CLOSED, now_ms);
-}
-
-void chain_on_oversize(struct chain *c, uint64_t now_ms)
-{
-    client_fail(c, CHAIN_WHY_OVERSIZE, now_ms);
+    if (c->phase == PHASE_WAITING)
+        return;
+    if (why == CHAIN_WHY_GARBAGE)
+        c->counters.garbage++;
+    else if (why == CHAIN_WHY_OVERSIZE)
+        c->counters.oversize++;
+    go_down(c, why, now_ms);
 }
 
 void chain_on_time(struct chain *c, uint64_t now_ms)
@@ -432,14 +433,11 @@ static void on_notification(struct chain *c, const char *method, const json_t *p
 void chain_on_text(struct chain *c, struct span frame, uint64_t now_ms)
 {
     json_error_t trouble;
+    assert(frame.len <= CHAIN_FRAME_MAX);
     c->counters.frames_in++;
     c->counters.bytes_in += frame.len;
     if (c->phase != PHASE_GREETING && c->phase != PHASE_READY)
         return;
-    if (frame.len > CHAIN_FRAME_MAX) {
-        client_fail(c, CHAIN_WHY_OVERSIZE, now_ms);
-        return;
-    }
     json_t *message = json_loadb((const char *)frame.ptr, frame.len, 0, &trouble);
     if (!json_is_object(message)) {
         c->counters.garbage++;

@@ -138,7 +138,8 @@ enum chain_outcome {
 
 /* Why a connection ended or is refused. */
 enum chain_why {
-    CHAIN_WHY_UNREACHABLE, /* the dial failed */
+    CHAIN_WHY_UNREACHABLE, /* the dial failed, or its certificate */
+    CHAIN_WHY_UNRESOLVED,  /* its name has no address */
     CHAIN_WHY_CLOSED,      /* the other end closed */
     CHAIN_WHY_GENESIS,     /* it is another chain than it should be */
     CHAIN_WHY_GARBAGE,     /* what it sends is not what was asked for */
@@ -191,9 +192,11 @@ enum err chain_init(struct chain **out, struct arena *arena, const struct chain_
 
 /* What the driver reports. */
 void chain_on_connected(struct chain *c, uint64_t now_ms);
-void chain_on_disconnected(struct chain *c, uint64_t now_ms);
+/* why: what the driver saw; UNREACHABLE, UNRESOLVED, CLOSED, GARBAGE or OVERSIZE. */
+void chain_on_disconnected(struct chain *c, enum chain_why why, uint64_t now_ms);
+/* frame: CHAIN_FRAME_MAX bytes at most, asserted; the driver ends a connection
+ * that brings more. */
 void chain_on_text(struct chain *c, struct span frame, uint64_t now_ms);
-void chain_on_oversize(struct chain *c, uint64_t now_ms);
 void chain_on_time(struct chain *c, uint64_t now_ms);
 uint64_t chain_wake_at(const struct chain *c);
 bool chain_poll(struct chain *c, struct chain_out *out);
@@ -233,7 +236,7 @@ bool chain_is_ready(const struct chain *c);
 
 struct chain_counters {
     uint64_t frames_in, frames_out, bytes_in, bytes_out, dials, disconnects, heads;
-    uint64_t timeouts, garbage, genesis_refusals, submits, confirmed, failed, resigned;
+    uint64_t timeouts, garbage, oversize, genesis_refusals, submits, confirmed, failed, resigned;
 };
 
 const struct chain_counters *chain_counters(const struct chain *c);

@@ -235,7 +235,7 @@ static void test_the_first_genesis_is_pinned(void **state)
     start(b);
     connect_now(b);
     assert_int_equal(b->readies, 1);
-    chain_on_disconnected(b->chain, b->now_ms);
+    chain_on_disconnected(b->chain, CHAIN_WHY_CLOSED, b->now_ms);
     drain(b);
     answer(b, "chain_getBlockHash", "\"result\":" HASH_B);
     wake(b);
@@ -277,9 +277,28 @@ static void test_garbage_ends_the_connection(void **state)
     tell(b, "{}");
     drain(b);
     assert_true(chain_is_ready(b->chain));
-    chain_on_oversize(b->chain, b->now_ms);
-    drain(b);
-    assert_int_equal(b->why, CHAIN_WHY_OVERSIZE);
+    close_bench(b);
+}
+
+static void test_what_the_driver_saw_is_told_and_counted(void **state)
+{
+    (void)state;
+    static const enum chain_why whys[] = {CHAIN_WHY_UNREACHABLE, CHAIN_WHY_UNRESOLVED,
+                                          CHAIN_WHY_CLOSED, CHAIN_WHY_GARBAGE, CHAIN_WHY_OVERSIZE};
+    struct bench *b = open_bench(SPEC_293);
+    start(b);
+    for (uint32_t i = 0; i < COUNT_OF(whys); i++) {
+        connect_now(b);
+        chain_on_disconnected(b->chain, whys[i], b->now_ms);
+        chain_on_disconnected(b->chain, CHAIN_WHY_CLOSED, b->now_ms); /* Told twice: once. */
+        drain(b);
+        assert_int_equal(b->downs, i + 1);
+        assert_int_equal(b->why, whys[i]);
+        wake(b);
+    }
+    assert_int_equal(chain_counters(b->chain)->disconnects, COUNT_OF(whys));
+    assert_int_equal(chain_counters(b->chain)->garbage, 1);
+    assert_int_equal(chain_counters(b->chain)->oversize, 1);
     close_bench(b);
 }
 
@@ -322,7 +341,7 @@ static void test_redials_back_off_within_bounds(void **state)
     uint64_t ceiling = 100;
     for (int i = 0; i < 10; i++) {
         uint64_t before = b->now_ms;
-        chain_on_disconnected(b->chain, b->now_ms);
+        chain_on_disconnected(b->chain, CHAIN_WHY_UNREACHABLE, b->now_ms);
         drain(b);
         assert_int_equal(b->why, CHAIN_WHY_UNREACHABLE);
         wake(b);
@@ -366,7 +385,7 @@ static void test_heads_in_odd_forms_and_orders(void **state)
     assert_int_equal(b->heads, 1);
     announce(b, "0x1d");
     assert_int_equal(b->head, 29);
-    chain_on_disconnected(b->chain, b->now_ms);
+    chain_on_disconnected(b->chain, CHAIN_WHY_CLOSED, b->now_ms);
     drain(b);
     wake(b);
     connect_now(b);
@@ -621,6 +640,7 @@ int main(void)
         cmocka_unit_test(test_another_genesis_is_refused_and_the_next_endpoint_tried),
         cmocka_unit_test(test_the_first_genesis_is_pinned),
         cmocka_unit_test(test_garbage_ends_the_connection),
+        cmocka_unit_test(test_what_the_driver_saw_is_told_and_counted),
         cmocka_unit_test(test_a_greeting_of_another_shape_is_refused),
         cmocka_unit_test(test_redials_back_off_within_bounds),
         cmocka_unit_test(test_an_endpoint_that_stops_answering_is_left),

@@ -11,11 +11,9 @@ static void on_text(void *ctx, struct span text)
     node_on_chain_text(((struct daemon *)ctx)->node, text, os_now_ms());
 }
 
-static void on_down(void *ctx, const char *why)
+static void on_down(void *ctx, enum chain_why why)
 {
-    struct daemon *d = ctx;
-    (void)why;
-    node_on_chain_down(d->node, os_now_ms());
+    node_on_chain_down(((struct daemon *)ctx)->node, why, os_now_ms());
 }
 
 void daemon_chain_dial(struct daemon *d, uint32_t endpoint)

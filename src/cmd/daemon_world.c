@@ -237,7 +237,7 @@ void daemon_turn(struct daemon *d)
         host_on_time(d->host, now);
     if (d->chain_refused) {
         d->chain_refused = false;
-        node_on_chain_down(d->node, now);
+        node_on_chain_down(d->node, CHAIN_WHY_UNREACHABLE, now);
     }
     run_node(d);
     prepare_keys(d);

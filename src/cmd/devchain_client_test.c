@@ -419,7 +419,7 @@ static void test_submissions_wait_for_one_another_and_for_a_connection(void **st
     w->connected = false;
     devrpc_on_close(&w->rpc, 1);
     drop_frames(w);
-    chain_on_disconnected(w->client, w->now_ms);
+    chain_on_disconnected(w->client, CHAIN_WHY_CLOSED, w->now_ms);
     settle(w);
     assert_int_equal(w->why, CHAIN_WHY_CLOSED);
     seal(w, 30);

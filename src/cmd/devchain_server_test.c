@@ -20,7 +20,7 @@ struct bench {
     char url[64];
     struct ws *ws;
     uint32_t ups, downs, texts;
-    const char *why;
+    enum chain_why why;
     size_t biggest;
     char last[256];
     bool close_in_text;
@@ -44,7 +44,7 @@ static void on_text(void *ctx, struct span text)
         ws_hang_up(b->ws);
 }
 
-static void on_down(void *ctx, const char *why)
+static void on_down(void *ctx, enum chain_why why)
 {
     struct bench *b = ctx;
     b->downs++;
@@ -167,10 +167,10 @@ static void test_the_end_is_told_once(void **state)
     wait_for(b, &b->ups, 1);
     devserver_close(b->server);
     wait_for(b, &b->downs, 1);
-    assert_string_equal(b->why, "closed");
+    assert_int_equal(b->why, CHAIN_WHY_CLOSED);
     dial(b); /* Nobody listens there any more. */
     wait_for(b, &b->downs, 2);
-    assert_string_equal(b->why, "connection refused");
+    assert_int_equal(b->why, CHAIN_WHY_UNREACHABLE);
     assert_int_equal(b->ups, 1);
     close_bench(b);
 }

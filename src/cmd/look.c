@@ -134,11 +134,10 @@ static void on_text(void *ctx, struct span text)
     drain(k);
 }
 
-static void on_down(void *ctx, const char *why)
+static void on_down(void *ctx, enum chain_why why)
 {
     struct looking *k = ctx;
-    (void)why;
-    chain_on_disconnected(k->chain, os_now_ms());
+    chain_on_disconnected(k->chain, why, os_now_ms());
     drain(k);
 }
 

@@ -304,9 +304,9 @@ void node_on_chain_text(struct node *n, struct span text, uint64_t now_ms)
     epochs_drain(n);
 }
 
-void node_on_chain_down(struct node *n, uint64_t now_ms)
+void node_on_chain_down(struct node *n, enum chain_why why, uint64_t now_ms)
 {
     n->now_ms = max_u64(n->now_ms, now_ms);
-    chain_on_disconnected(n->chain, n->now_ms);
+    chain_on_disconnected(n->chain, why, n->now_ms);
     epochs_drain(n);
 }

@@ -53,6 +53,7 @@ READ(disk_trouble, v->node->disk_trouble)
 READ(chain_disconnects, c->disconnects)
 READ(chain_timeouts, c->timeouts)
 READ(chain_garbage, c->garbage)
+READ(chain_oversize, c->oversize)
 READ(chain_genesis, c->genesis_refusals)
 READ(chain_confirmed, c->confirmed)
 READ(chain_failed, c->failed)
@@ -109,6 +110,8 @@ static const struct source sources[] = {
      read_chain_timeouts},
     {RPC_COUNTER, "chain_garbage_total", "Frames from the chain that made no sense.", NULL,
      read_chain_garbage},
+    {RPC_COUNTER, "chain_oversize_total", "Frames from the chain over the limit of 16 MiB.", NULL,
+     read_chain_oversize},
     {RPC_COUNTER, "chain_wrong_genesis_total", "Endpoints of another chain refused.", NULL,
      read_chain_genesis},
     {RPC_COUNTER, "chain_confirmed_total", "Extrinsics read back at a finalized block.", NULL,

@@ -22,6 +22,7 @@
 #include "base/arena.h"
 #include "base/trace.h"
 #include "bft/bft.h"
+#include "chain/chain.h"
 #include "ledger/ledger.h"
 #include "node/world.h"
 #include "store/db.h"
@@ -70,7 +71,7 @@ void node_on_signer_up(struct node *n, uint64_t now_ms);
 void node_on_evaluated(struct node *n, uint64_t token, struct span answer, uint64_t now_ms);
 void node_on_chain_up(struct node *n, uint64_t now_ms);
 void node_on_chain_text(struct node *n, struct span text, uint64_t now_ms);
-void node_on_chain_down(struct node *n, uint64_t now_ms);
+void node_on_chain_down(struct node *n, enum chain_why why, uint64_t now_ms);
 
 /* The end of a turn: timers, signing requests, one flush, cleared scratch. */
 void node_turn(struct node *n, uint64_t now_ms);

@@ -91,7 +91,7 @@ static struct lws *detach(struct ws *w)
     return old;
 }
 
-static void go_down(struct ws *w, const char *why)
+static void go_down(struct ws *w, enum chain_why why)
 {
     detach(w);
     w->callbacks.on_down(w->callbacks.ctx, why);
@@ -109,11 +109,11 @@ void ws_hang_up(struct ws *w)
 static int on_receive(struct ws *w, struct lws *wsi, struct span bytes)
 {
     if (lws_frame_is_binary(wsi)) {
-        go_down(w, "binary frame");
+        go_down(w, CHAIN_WHY_GARBAGE);
         return -1;
     }
     if (bytes.len > w->rx.len - w->rx_used) {
-        go_down(w, "frame too big");
+        go_down(w, CHAIN_WHY_OVERSIZE);
         return -1;
     }
     if (bytes.len != 0)
@@ -137,7 +137,7 @@ static int on_writable(struct ws *w)
     uint8_t *text = w->tx.ptr + w->tx_read + FRAME_OVERHEAD;
     w->tx_read += FRAME_OVERHEAD + len;
     if (lws_write(w->wsi, text, len, LWS_WRITE_TEXT) < 0) {
-        go_down(w, "write failed");
+        go_down(w, CHAIN_WHY_CLOSED);
         return -1;
     }
     if (w->tx_read != w->tx_write)
@@ -174,9 +174,9 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     if (reason == LWS_CALLBACK_CLIENT_WRITEABLE)
         return on_writable(w);
     if (reason == LWS_CALLBACK_CLIENT_CLOSED)
-        go_down(w, "closed");
+        go_down(w, CHAIN_WHY_CLOSED);
     if (reason == LWS_CALLBACK_CLIENT_CONNECTION_ERROR)
-        go_down(w, w->tls ? "connection or certificate refused" : "connection refused");
+        go_down(w, CHAIN_WHY_UNREACHABLE);
     if (reason == LWS_CALLBACK_CLIENT_ESTABLISHED)
         on_established(w);
     return 0;
@@ -204,7 +204,7 @@ static void dial(struct ws *w, const char *address)
     if (w->serial != serial)
         return; /* It has failed already, and that was told. */
     if (wsi == NULL)
-        go_down(w, "connection refused");
+        go_down(w, CHAIN_WHY_UNREACHABLE);
     else
         w->wsi = wsi;
 }
@@ -249,7 +249,7 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
     else if (!w->dialing)
         return; /* Hung up meanwhile. */
     else if (again ? !resolve(w) : address[0] == '\0')
-        go_down(w, "name not found");
+        go_down(w, CHAIN_WHY_UNRESOLVED);
     else if (!again)
         dial(w, address);
 }
@@ -298,7 +298,7 @@ static enum err make_context(struct ws *w)
     info.foreign_loops = loops;
     info.protocols = protocols;
     info.user = w;
-    lws_set_log_level(0, NULL); /* Its reasons arrive by on_down. */
+    lws_set_log_level(0, NULL); /* What matters of it arrives by on_down. */
     w->context = lws_create_context(&info);
     return w->context == NULL ? ERR_UNSUPPORTED : ERR_OK;
 }
@@ -306,14 +306,14 @@ static enum err make_context(struct ws *w)
 enum err ws_open(struct ws **out, uv_loop_t *loop, const struct ws_callbacks *callbacks)
 {
     struct arena memory;
-    enum err e = arena_open(&memory, sizeof(struct ws) + WS_FRAME_MAX + WS_QUEUE_MAX);
+    enum err e = arena_open(&memory, sizeof(struct ws) + CHAIN_FRAME_MAX + WS_QUEUE_MAX);
     if (e != ERR_OK)
         return e;
     struct ws *w = arena_alloc(&memory, sizeof *w);
     assert(w != NULL);
     /* Taken as they are, so that pages which are never used cost nothing. */
-    w->rx = (struct room){memory.memory + sizeof *w, WS_FRAME_MAX};
-    w->tx = (struct room){w->rx.ptr + WS_FRAME_MAX, WS_QUEUE_MAX};
+    w->rx = (struct room){memory.memory + sizeof *w, CHAIN_FRAME_MAX};
+    w->tx = (struct room){w->rx.ptr + CHAIN_FRAME_MAX, WS_QUEUE_MAX};
     w->memory = memory;
     w->callbacks = *callbacks;
     w->loop = loop;

@@ -1,4 +1,5 @@
-/* ws: one WebSocket at a time to a server, on a libuv loop, again and again.
+/* ws: the WebSocket to a chain's endpoint, on a libuv loop, one at a time, again
+ * and again.
  *
  * Layer: L4.  Threads: the loop's.  libwebsockets does the work, through the
  * event library package of Debian (libwebsockets-evlib-uv); text frames only,
@@ -9,7 +10,7 @@
  *         connection comes after it.  After ws_hang_up, another ws_dial or
  *         ws_close nothing of the old connection comes at all.
  *   WS-2  A frame is delivered whole or the connection ends: one over
- *         WS_FRAME_MAX ends it ("frame too big").
+ *         CHAIN_FRAME_MAX ends it (OVERSIZE), and one that is not text (GARBAGE).
  *   WS-3  wss:// verifies the server's certificate and name against the system's
  *         authorities; there is no way to turn that off.
  *
@@ -19,10 +20,9 @@
 
 #include <uv.h>
 
-#include "base/base.h"
+#include "chain/chain.h"
 
 enum {
-    WS_FRAME_MAX = 16 << 20,
     WS_QUEUE_MAX = 1 << 20, /* bytes waiting to leave; more end the connection */
     WS_URL_MAX = 512,
 };
@@ -33,7 +33,7 @@ struct ws_callbacks {
     void *ctx;
     void (*on_up)(void *ctx);
     void (*on_text)(void *ctx, struct span text);
-    void (*on_down)(void *ctx, const char *why); /* why: a static text */
+    void (*on_down)(void *ctx, enum chain_why why); /* as chain_on_disconnected takes it */
 };
 
 /* loop is kept until ws_close, and must run on afterwards until its handles are

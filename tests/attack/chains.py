@@ -45,20 +45,22 @@ class Proxy:
                 return
             far = socket.create_connection(("127.0.0.1", self.target), 5)
             self.open.append(far)
-            threading.Thread(target=self.pump, args=(client, far, None, False), daemon=True).start()
-            self.pump(far, client, 600 if mode == "cut" else None, mode == "garbage")
+            threading.Thread(target=self.pump, args=(client, far, None), daemon=True).start()
+            self.pump(far, client, 600 if mode == "cut" else None, mode)
         except OSError:
             client.close()
 
     @staticmethod
-    def pump(source, to, limit, spoil):
-        """spoil: answers keep their frames and lose their sense."""
+    def pump(source, to, limit, mode=""):
+        """garbage: answers keep their frames and lose their sense; oversize: one frame over 16 MiB follows the greeting."""
         total, first = 0, True
         try:
             while data := source.recv(65536):
-                if spoil and not first:
+                if mode == "garbage" and not first:
                     data = data.replace(b'{"', b'["')
                 to.sendall(data)
+                if mode == "oversize":
+                    to.sendall(b"\x81\x7f" + (17 << 20).to_bytes(8, "big") + b" " * (17 << 20))
                 first = False
                 total += len(data)
                 if limit is not None and total > limit:
@@ -102,6 +104,7 @@ def observe(results, node, proxy, right, other):
     results.check("... says why it is not ready", net.until(lambda: "chain" in node.http("/ready")[1], 5), node.http("/ready"))
     modes = (("noise", right, "chain_disconnects_total", "no WebSocket at all"),
              ("garbage", right, "chain_garbage_total", "answers without sense"),
+             ("oversize", right, "chain_oversize_total", "a frame over 16 MiB"),
              ("cut", right, "chain_disconnects_total", "closes in the middle"),
              ("pass", other, "chain_wrong_genesis_total", "another genesis"))
     for mode, target, counter, name in modes:
