@@ -200,7 +200,9 @@ struct bft_view_info {
     bool has_quorum;       /* those form a QUORUM: decisions are possible */
     uint64_t views_changed, decided, evidence;
     uint64_t malformed, bad_signatures, refused; /* refused: by the signer's guard */
-    uint64_t network_executed; /* the highest slot that others have shown or claimed */
+    /* Messages for another epoch, in the name of no member, or for slots past the window. */
+    uint64_t other_epoch, no_member, past_window;
+    uint64_t network_executed; /* the highest slot that others have shown, or WEAK members claim */
 };
 
 void bft_info(const struct bft *b, struct bft_view_info *out);

@@ -161,6 +161,7 @@ struct bft {
     struct signing signing[BFT_SIGNING_MAX];
     uint64_t next_token;
     uint64_t views_changed, decided, evidence, malformed, bad_signatures, refused;
+    uint64_t other_epoch, no_member, past_window;
 
     struct arena decode;
     struct room out;

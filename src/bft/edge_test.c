@@ -92,6 +92,51 @@ static void a_checkpoint_must_fit_its_statement(void **state)
     assert_int_equal(edge_info().network_executed, 16);
 }
 
+/* What one member claims to have makes nobody look behind; what WEAK say does. */
+static void one_claim_is_no_news(void **state)
+{
+    (void)state;
+    edge_open(edge_follower(1));
+    struct bft_message m = {.tag = BFT_MESSAGE_STATUS};
+    uint32_t others[2] = {(t.self + 1) % EDGE_MEMBERS, (t.self + 2) % EDGE_MEMBERS};
+    m.status.executed = UINT64_MAX;
+    edge_hear(others[0], &m);
+    assert_int_equal(edge_info().network_executed, 0);
+    m.status.executed = 77;
+    edge_hear(others[1], &m);
+    assert_int_equal(edge_info().network_executed, 77);
+    m.status.executed = 5;
+    edge_hear(others[0], &m);
+    assert_int_equal(edge_info().network_executed, 5);
+}
+
+/* What is passed over is counted, by what is wrong with it. */
+static void out_of_place_is_counted(void **state)
+{
+    (void)state;
+    edge_open(edge_follower(1));
+    uint32_t other = (t.self + 1) % EDGE_MEMBERS;
+    struct bft_message m = {.tag = BFT_MESSAGE_VOTE};
+    m.vote = (struct bft_vote){.statement = edge_statement(BFT_TYPE_PREPARE, 0, 1, 1),
+                               .signer = EDGE_MEMBERS};
+    edge_hear(other, &m);
+    m.vote.signer = (uint16_t)other;
+    m.vote.statement.epoch++;
+    edge_hear(other, &m);
+    edge_hear(BFT_ALL, &m);
+    m.vote.statement = edge_statement(BFT_TYPE_COMMIT, 0, BFT_WINDOW + 1, 1);
+    edge_hear(other, &m);
+    m = (struct bft_message){.tag = BFT_MESSAGE_CHECKPOINT};
+    m.checkpoint.cert.statement.type = BFT_TYPE_CHECKPOINT;
+    m.checkpoint.cert.statement.epoch = UINT64_MAX;
+    edge_hear(other, &m);
+    struct bft_view_info info = edge_info();
+    assert_int_equal(info.no_member, 1);
+    assert_int_equal(info.other_epoch, 3);
+    assert_int_equal(info.past_window, 1);
+    assert_int_equal(info.bad_signatures, 0);
+}
+
 /* R19: the pair stands in one order, whichever came first. */
 static void evidence_has_one_order(void **state)
 {
@@ -387,6 +432,8 @@ int main(void)
         EDGE_TEST(votes_have_one_form),
         EDGE_TEST(the_window_ends_where_it_says),
         EDGE_TEST(a_checkpoint_must_fit_its_statement),
+        EDGE_TEST(one_claim_is_no_news),
+        EDGE_TEST(out_of_place_is_counted),
         EDGE_TEST(evidence_has_one_order),
         EDGE_TEST(an_executed_slot_is_closed),
         EDGE_TEST(a_late_verdict_is_late),

@@ -1,14 +1,30 @@
 #include "bft/core.h"
 
+/* One liar's claim is worth nothing: WEAK members must say it, an honest one of
+ * them at least. */
+static uint64_t network_executed(const struct bft *b)
+{
+    uint64_t best = max_u64(b->proven, b->executed);
+    for (uint32_t i = 0; i < b->set.count; i++) {
+        struct bft_bitmap claim = {0};
+        uint64_t slot = b->peers[i].executed;
+        if (slot <= best)
+            continue;
+        for (uint32_t j = 0; j < b->set.count; j++)
+            if (b->peers[j].executed >= slot)
+                bitmap_add(&claim, j);
+        if (bft_is_weak(&b->set, &claim))
+            best = slot;
+    }
+    return best;
+}
+
 void bft_info(const struct bft *b, struct bft_view_info *out)
 {
     struct bft_bitmap heard = {0};
-    uint64_t network = b->proven;
-    for (uint32_t i = 0; i < b->set.count; i++) {
-        network = max_u64(network, b->peers[i].executed);
+    for (uint32_t i = 0; i < b->set.count; i++)
         if (bft_hears(b, i))
             bitmap_add(&heard, i);
-    }
     *out = (struct bft_view_info){
         .epoch = b->set.set.epoch,
         .view = b->view,
@@ -27,7 +43,10 @@ void bft_info(const struct bft *b, struct bft_view_info *out)
         .malformed = b->malformed,
         .bad_signatures = b->bad_signatures,
         .refused = b->refused,
-        .network_executed = max_u64(network, b->executed),
+        .other_epoch = b->other_epoch,
+        .no_member = b->no_member,
+        .past_window = b->past_window,
+        .network_executed = network_executed(b),
     };
 }
 

@@ -41,6 +41,9 @@ READ(gossip_rejected, p->gossip_rejected)
 READ(gossip_ignored, p->gossip_ignored)
 READ(bft_malformed, info.malformed)
 READ(bft_bad_signatures, info.bad_signatures)
+READ(bft_other_epoch, info.other_epoch)
+READ(bft_no_member, info.no_member)
+READ(bft_past_window, info.past_window)
 READ(bad_frames, v->node->counters.bad_frames)
 READ(bindings_refused, v->node->counters.bindings_refused)
 READ(strangers_refused, v->node->counters.strangers_refused)
@@ -87,6 +90,12 @@ static const struct source sources[] = {
      read_bft_malformed},
     {RPC_COUNTER, "bft_messages_refused_total", "Consensus messages refused.",
      "why=\"bad_signature\"", read_bft_bad_signatures},
+    {RPC_COUNTER, "bft_messages_refused_total", "Consensus messages refused.",
+     "why=\"other_epoch\"", read_bft_other_epoch},
+    {RPC_COUNTER, "bft_messages_refused_total", "Consensus messages refused.", "why=\"no_member\"",
+     read_bft_no_member},
+    {RPC_COUNTER, "bft_messages_refused_total", "Consensus messages refused.",
+     "why=\"past_window\"", read_bft_past_window},
     {RPC_COUNTER, "peer_bad_frames_total", "Frames that did not decode.", NULL, read_bad_frames},
     {RPC_COUNTER, "peer_bindings_refused_total", "Peer bindings that did not hold.", NULL,
      read_bindings_refused},
