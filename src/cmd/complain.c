@@ -11,10 +11,10 @@ bool cmd_json(void)
     return value != NULL && strcmp(value, "true") == 0;
 }
 
-static void print(json_t *o)
+static void print(FILE *to, json_t *o)
 {
-    json_dumpf(o, stdout, JSON_COMPACT);
-    putchar('\n');
+    json_dumpf(o, to, JSON_COMPACT);
+    fputc('\n', to);
     json_decref(o);
 }
 
@@ -39,7 +39,7 @@ static void set_lines(json_t *o, const char *lines)
     json_object_set_new(o, "details", list);
 }
 
-static int complain_json(int code, const char *const parts[4], const char *lines)
+static int complain_json(FILE *to, int code, const char *const parts[4], const char *lines)
 {
     static const char *const keys[] = {"what", "where", "why", "fix"};
     json_t *error = json_object();
@@ -48,38 +48,48 @@ static int complain_json(int code, const char *const parts[4], const char *lines
     if (lines != NULL)
         set_lines(error, lines);
     json_object_set_new(error, "exit", json_integer(code));
-    print(json_pack("{s:o}", "error", error));
+    print(to, json_pack("{s:o}", "error", error));
+    return code;
+}
+
+static int complain_text(int code, const char *const parts[4], const char *lines)
+{
+    static const char *const heads[] = {"error:", "  where:", "  why:  ", "  fix:  "};
+    if (lines != NULL)
+        fputs(lines, stderr);
+    for (int i = 0; i < 4; i++)
+        if (parts[i] != NULL)
+            fprintf(stderr, "%s %s\n", heads[i], parts[i]);
     return code;
 }
 
 int cmd_complain(int code, const char *what, const char *where, const char *why, const char *fix)
 {
-    if (cmd_json())
-        return complain_json(code, (const char *[]){what, where, why, fix}, NULL);
-    fprintf(stderr, "error: %s\n", what);
-    if (where != NULL)
-        fprintf(stderr, "  where: %s\n", where);
-    if (why != NULL)
-        fprintf(stderr, "  why:   %s\n", why);
-    if (fix != NULL)
-        fprintf(stderr, "  fix:   %s\n", fix);
-    return code;
+    const char *const parts[] = {what, where, why, fix};
+    return cmd_json() ? complain_json(stdout, code, parts, NULL) : complain_text(code, parts, NULL);
 }
 
 int cmd_complain_lines(int code, const char *what, const char *where, const char *lines,
                        const char *fix)
 {
-    if (cmd_json())
-        return complain_json(code, (const char *[]){what, where, NULL, fix}, lines);
-    fputs(lines, stderr);
-    return cmd_complain(code, what, where, NULL, fix);
+    const char *const parts[] = {what, where, NULL, fix};
+    return cmd_json() ? complain_json(stdout, code, parts, lines)
+                      : complain_text(code, parts, lines);
+}
+
+int cmd_report(bool json, int code, const char *what, const char *where, const char *why,
+               const char *fix, const char *lines)
+{
+    const char *const parts[] = {what, where, why, fix};
+    return json ? complain_json(stderr, code, parts, lines) : complain_text(code, parts, lines);
 }
 
 int cmd_usage(const char *usage)
 {
     if (cmd_json())
-        return complain_json(
-            EXIT_USAGE, (const char *[]){"the command line is wrong", NULL, NULL, usage}, NULL);
+        return complain_json(stdout, EXIT_USAGE,
+                             (const char *[]){"the command line is wrong", NULL, NULL, usage},
+                             NULL);
     fputs(usage, stderr);
     return EXIT_USAGE;
 }
@@ -87,7 +97,7 @@ int cmd_usage(const char *usage)
 int cmd_help(const char *usage)
 {
     if (cmd_json())
-        print(json_pack("{s:s}", "usage", usage));
+        print(stdout, json_pack("{s:s}", "usage", usage));
     else
         fputs(usage, stdout);
     return EXIT_DONE;

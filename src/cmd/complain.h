@@ -3,8 +3,10 @@
  *
  *   {"error": {"what": ..., "where": ..., "why": ..., "fix": ..., "details": [...], "exit": 2}}
  *
- * Layer: L6.  JSON is asked for by --json, which src/cmd/platform.c turns into PLATFORM_JSON=true,
- * or by that variable.  No text ever holds a secret. */
+ * Layer: L6.  What platformd and platform-signer have to say has the same form (cmd_report), and
+ * goes to standard error, where their log is.  JSON is asked for by --json, which
+ * src/cmd/platform.c turns into PLATFORM_JSON=true, or by that variable.  No text ever holds a
+ * secret. */
 #ifndef CMD_COMPLAIN_H
 #define CMD_COMPLAIN_H
 
@@ -31,6 +33,11 @@ int cmd_complain(int code, const char *what, const char *where, const char *why,
 /* cmd_complain_lines: several mistakes at once, a line each. */
 int cmd_complain_lines(int code, const char *what, const char *where, const char *lines,
                        const char *fix);
+
+/* cmd_report: the same of a program that serves, whose standard error is a log: always there, and
+ * with json one line of it.  lines: as for cmd_complain_lines, or NULL. */
+int cmd_report(bool json, int code, const char *what, const char *where, const char *why,
+               const char *fix, const char *lines);
 
 /* cmd_usage: the command line is wrong, and this is how it should look. */
 int cmd_usage(const char *usage);

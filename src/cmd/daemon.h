@@ -9,8 +9,9 @@
 #include <limits.h>
 #include <uv.h>
 
+#include "cmd/cmd_settings.h"
 #include "cmd/logline.h"
-#include "cmd/settings.h"
+#include "crypto/secret.h"
 #include "node/host.h"
 #include "node/view.h"
 #include "os/child.h"
@@ -26,8 +27,11 @@ enum { DAEMON_CHAINS_MAX = 8, DAEMON_PATH_MAX = 3584 };
 /* What our children are started with; child and pool keep pointers into it. */
 struct daemon_children {
     char worker[PATH_MAX], signer[PATH_MAX], signer_dir[PATH_MAX];
-    char credentials[PATH_MAX + 32], key[8192]; /* NAME=VALUE, the signer's environment */
-    const char *signer_args[10], *signer_env[3];
+    char credentials[PATH_MAX + 32]; /* NAME=VALUE, the signer's environment */
+    const char *signer_args[20], *signer_env[2];
+    /* Key and password, when they came by the environment: kept for a signer that is started again.
+     */
+    struct secret *key, *password;
 };
 
 struct daemon {
@@ -72,10 +76,16 @@ struct daemon {
     uint64_t refused[64]; /* evaluations that found no worker */
     uint32_t refused_count;
     bool chain_refused;
+    uint32_t chain_endpoint; /* dialled last */
+    bool json;               /* errors are a line of JSON */
 };
 
 /* --- daemon_open.c: everything before the loop runs; false: said why. */
 bool daemon_open(struct daemon *d, int argc, char **argv);
+/* --- daemon_settings.c */
+bool daemon_settings(struct daemon *d, int argc, char **argv);
+/* --- daemon_children.c: signer and workers. */
+bool daemon_children(struct daemon *d);
 
 /* --- daemon_world.c */
 void daemon_world(struct daemon *d, struct world *w);
@@ -90,7 +100,9 @@ void daemon_stop(struct daemon *d, int code);
 /* --- daemon_chain.c */
 void daemon_chain_dial(struct daemon *d, uint32_t endpoint);
 
-/* An error for the operator: what, where, why, what to do; any may be NULL. */
-void daemon_say(const char *what, const char *where, const char *why, const char *fix);
+/* An error for the operator: what, where, why, what to do; any but what may be NULL.
+ * code (platform_exit) is what the program ends with, when this ends it. */
+bool daemon_say(struct daemon *d, int code, const char *what, const char *where, const char *why,
+                const char *fix);
 
 #endif

@@ -11,8 +11,9 @@ static void world_append(void *ctx, struct span record)
 {
     struct daemon *d = ctx;
     if (journal_file_append(d->journal, record) != ERR_OK) {
-        daemon_say("the journal cannot take another record", d->data_dir, "no memory", NULL);
-        daemon_stop(d, 1);
+        daemon_say(d, EXIT_FAILED, "the journal cannot take another record", d->data_dir,
+                   "no memory", "give the process more memory, then start again");
+        daemon_stop(d, EXIT_FAILED);
     }
 }
 
@@ -24,9 +25,10 @@ static void world_flush(void *ctx, uint64_t ticket)
 
 static void journal_trouble(struct daemon *d)
 {
-    daemon_say("the journal could not be written; the node stops so that nothing is lost",
+    daemon_say(d, EXIT_FAILED,
+               "the journal could not be written; the node stops so that nothing is lost",
                d->data_dir, "the disk is full or failing", "free some space, then start again");
-    daemon_stop(d, 1);
+    daemon_stop(d, EXIT_FAILED);
 }
 
 static void world_rotate(void *ctx)
@@ -94,6 +96,24 @@ void daemon_world(struct daemon *d, struct world *w)
     host_world(d->host, w);
 }
 
+/* --- the log */
+
+static void daemon_log(struct daemon *d, struct trace *t)
+{
+    uint64_t unix_ms = os_unix_ns() / 1000000;
+    char line[LOGLINE_SIZE + 1];
+    for (uint32_t i = 0; i < t->count; i++) {
+        if (d->rpc != NULL && t->events[i].level >= TRACE_INFO)
+            rpc_event(d->rpc, &t->events[i], unix_ms);
+        if (t->events[i].level < d->log_level)
+            continue;
+        size_t len = logline_write(&t->events[i], unix_ms, d->log_format, line);
+        line[len] = '\n';
+        fwrite(line, 1, len + 1, stderr);
+    }
+    t->count = 0;
+}
+
 /* --- what the operating system reports */
 
 static void on_accepted(void *ctx, uint32_t conn, const struct p2p_endpoint *from)
@@ -142,10 +162,21 @@ void daemon_on_signer_frame(void *ctx, struct span frame)
 void daemon_on_signer_down(void *ctx, int64_t status, int signal)
 {
     struct daemon *d = ctx;
-    fprintf(stderr, "error: platform-signer ended (status %lld, signal %d); it is started again\n",
-            (long long)status, signal);
-    if (status == 2 && signal == 0) /* It refused its own set-up: starting again is no use. */
-        daemon_stop(d, 1);
+    /* It has said why it refuses what it was told: starting it again is no use. */
+    bool refused = signal == 0 && (status == EXIT_USAGE || status == EXIT_REFUSED);
+    if (refused) {
+        daemon_say(d, (int)status, "platform-signer refuses to start", d->children.signer,
+                   "its own reason stands before this one", NULL);
+        daemon_stop(d, (int)status);
+        return;
+    }
+    struct trace local = {0}; /* The node may not be there yet. */
+    struct trace *t = d->node != NULL ? node_trace(d->node) : &local;
+    struct trace_event *e = trace_add(t, TRACE_ERROR, "signer.ended");
+    trace_u64(e, "status", (uint64_t)status);
+    trace_u64(e, "signal", (uint64_t)signal);
+    if (d->node == NULL)
+        daemon_log(d, t);
 }
 
 void daemon_on_answer(void *ctx, uint64_t token, struct span answer, enum pool_end end)
@@ -160,22 +191,6 @@ void daemon_on_answer(void *ctx, uint64_t token, struct span answer, enum pool_e
 }
 
 /* --- the turn */
-
-static void daemon_log(struct daemon *d, struct trace *t)
-{
-    uint64_t unix_ms = os_unix_ns() / 1000000;
-    char line[LOGLINE_SIZE + 1];
-    for (uint32_t i = 0; i < t->count; i++) {
-        if (d->rpc != NULL && t->events[i].level >= TRACE_INFO)
-            rpc_event(d->rpc, &t->events[i], unix_ms);
-        if (t->events[i].level < d->log_level)
-            continue;
-        size_t len = logline_write(&t->events[i], unix_ms, d->log_format, line);
-        line[len] = '\n';
-        fwrite(line, 1, len + 1, stderr);
-    }
-    t->count = 0;
-}
 
 static void report_refused(struct daemon *d)
 {
@@ -202,9 +217,9 @@ static void run_node(struct daemon *d)
         report_refused(d);
     } while (d->flush_ticket != 0);
     if (node_fatal(d->node) != NULL && !d->stopping) {
-        daemon_say("the node had to stop", d->data_dir, node_fatal(d->node),
+        daemon_say(d, EXIT_FAILED, "the node had to stop", d->data_dir, node_fatal(d->node),
                    "free some space, then start again");
-        daemon_stop(d, 1);
+        daemon_stop(d, EXIT_FAILED);
     }
 }
 

@@ -38,7 +38,7 @@ static const char usage[] =
     "       platform devnet start|stop|kill I|chain\n"
     "\n"
     "platformd takes its other settings from the environment, for example\n"
-    "PLATFORM_VIEW_TIMEOUT_MS=500 (platformd --help lists them).\n\n";
+    "PLATFORM_VIEW_TIMEOUT_MS=500 (platformd --help lists them).  Options, as --name VALUE:\n\n";
 
 struct command {
     struct settings settings;
@@ -452,23 +452,35 @@ static int run(struct command *c, const struct verb *v)
     return v->run(c);
 }
 
+static int help(void)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *to = open_memstream(&text, &size);
+    assert(to != NULL);
+    fputs(usage, to);
+    settings_print(to, table, COUNT_OF(table));
+    fclose(to);
+    int code = cmd_help(text);
+    free(text);
+    return code;
+}
+
 int cmd_devnet(int argc, char **argv)
 {
     const struct verb *v = NULL;
     for (size_t i = 0; argc >= 2 && i < COUNT_OF(verbs); i++)
         if (strcmp(argv[1], verbs[i].name) == 0)
             v = &verbs[i];
-    if (v == NULL) {
-        bool asked = argc >= 2 && strcmp(argv[1], "--help") == 0;
-        return asked ? cmd_help(usage) : cmd_usage(usage);
-    }
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0)
+            return help();
+    if (v == NULL)
+        return cmd_usage(usage);
     struct command c = {0};
     int used = 1, code;
     if (v->target != TARGET_NONE && argc >= 3 && strncmp(argv[2], "--", 2) != 0)
         c.target = argv[++used];
-    if (v->target == TARGET_NEEDED && c.target == NULL && argc >= 3 &&
-        strcmp(argv[2], "--help") == 0)
-        return cmd_help(usage);
     if (v->target == TARGET_NEEDED && c.target == NULL)
         return cmd_complain(EXIT_USAGE, "which node?", v->name, NULL,
                             "name its number (from 0 on), or chain");

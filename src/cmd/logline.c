@@ -43,6 +43,17 @@ static void add_time(struct line *l, uint64_t unix_ms)
         t.tm_hour, t.tm_min, t.tm_sec, (int)(unix_ms % 1000));
 }
 
+/* A word that has blanks stands in quotes; what would end them, or the line, does not come through.
+ */
+static void add_word(struct line *l, const char *word, bool quoted)
+{
+    quoted |= strpbrk(word, " =") != NULL;
+    add(l, quoted ? "\"" : "");
+    for (; *word != '\0'; word++)
+        add(l, "%c", *word < 0x20 || *word == '"' || *word == '\\' || *word == 0x7f ? '?' : *word);
+    add(l, quoted ? "\"" : "");
+}
+
 static void add_value(struct line *l, const struct trace_field *f, bool json)
 {
     char text[2 * HASH_SIZE + 1];
@@ -62,7 +73,7 @@ static void add_value(struct line *l, const struct trace_field *f, bool json)
         add(l, "%s%s%s", quote, text, quote);
         break;
     case TRACE_WORD:
-        add(l, "%s%s%s", quote, f->word, quote);
+        add_word(l, f->word, json);
         break;
     }
 }

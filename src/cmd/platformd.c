@@ -53,6 +53,8 @@ static void daemon_close(struct daemon *d)
     db_close(d->db);
     arena_close(&d->verifier_memory);
     arena_close(&d->http_memory);
+    secret_close(d->children.key);
+    secret_close(d->children.password);
     settings_free(&d->settings);
     free((void *)(uintptr_t)d->genesis.ptr);
     free(d);

@@ -83,8 +83,12 @@ static bool parse_number(const char *text, uint64_t *out)
 static void wrong(struct reading *r, const struct setting *t, const char *where, const char *value,
                   const char *expected)
 {
-    fprintf(r->to, "error: %s: %s = '%s' is not right: expected %s\n", where, t->name, value,
-            expected);
+    if (t->hidden)
+        fprintf(r->to, "error: %s: the value of %s is not right: expected %s\n", where, t->name,
+                expected);
+    else
+        fprintf(r->to, "error: %s: %s = '%s' is not right: expected %s\n", where, t->name, value,
+                expected);
     r->errors++;
 }
 
@@ -165,7 +169,9 @@ static void read_flags(struct reading *r, int argc, char **argv, const char **co
             *c = *c == '-' ? '_' : *c;
         uint32_t at = strcmp(name, "config") == 0 ? 0 : index_of(r->s, name);
         if (at == UINT32_MAX) {
-            unknown(r, arg, name);
+            char flag[80];
+            snprintf(flag, sizeof flag, "%.*s", (int)len + 2, arg);
+            unknown(r, flag, name);
             i += value == NULL && i + 1 < argc && strncmp(argv[i + 1], "--", 2) != 0;
             continue;
         }
@@ -224,20 +230,50 @@ static void read_file(struct reading *r, const char *path)
     r->errors += line != 0;
 }
 
+static void print_values(FILE *to, const struct setting *t)
+{
+    switch (t->kind) {
+    case SETTING_NUMBER:
+        fprintf(to, "; %llu to %llu", (unsigned long long)t->min, (unsigned long long)t->max);
+        break;
+    case SETTING_BOOL:
+        fputs("; true or false", to);
+        break;
+    case SETTING_CHOICE:
+        fprintf(to, "; one of: %s", t->choices);
+        break;
+    case SETTING_LIST:
+        fputs("; separated by commas", to);
+        break;
+    case SETTING_TEXT:
+        break;
+    }
+}
+
+void settings_print(FILE *to, const struct setting *table, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const struct setting *t = &table[i];
+        fprintf(to, "  %-24s %s", t->name, t->help);
+        print_values(to, t);
+        if (t->fallback == NULL)
+            fputs(" (required)", to);
+        else if (*t->fallback != '\0')
+            fprintf(to, "; default %s", t->fallback);
+        fputc('\n', to);
+    }
+}
+
 static void print_help(FILE *to, const struct settings *s, const char *program)
 {
+    const char *slash = strrchr(program, '/');
     fprintf(to,
             "usage: %s [--config FILE] [--name value ...]\n\n"
             "A flag --name can also be given as PLATFORM_NAME in the environment or as\n"
-            "'name = value' in the file; flags win over the environment, that over the file.\n\n",
-            program);
-    for (uint32_t i = 0; i < s->count; i++) {
-        const struct setting *t = &s->table[i];
-        fprintf(to, "  %-26s %s%s%s%s\n", t->name, t->help,
-                t->fallback == NULL ? " (required)" : "",
-                t->fallback != NULL && *t->fallback != '\0' ? "; default " : "",
-                t->fallback != NULL ? t->fallback : "");
-    }
+            "'name = value' in the file; flags win over the environment, that over the file.\n"
+            "'-' and '_' mean the same in a flag; a flag that is true or false needs no value.\n\n",
+            slash != NULL ? slash + 1 : program);
+    settings_print(to, s->table, s->count);
 }
 
 bool settings_read_to(FILE *to, struct settings *s, const struct setting *table, uint32_t count,
@@ -251,7 +287,6 @@ bool settings_read_to(FILE *to, struct settings *s, const struct setting *table,
     read_flags(&r, argc, argv, &config, help);
     if (*help) {
         print_help(to, s, argv[0]);
-        settings_free(s);
         return false;
     }
     read_environment(&r);
@@ -267,27 +302,8 @@ bool settings_read_to(FILE *to, struct settings *s, const struct setting *table,
             give(&r, i, "default", "default", table[i].fallback);
         }
     }
-    if (r.errors > 0)
-        settings_free(s);
     s->wrong = r.errors;
     return r.errors == 0;
-}
-
-bool settings_read(struct settings *s, const struct setting *table, uint32_t count, int argc,
-                   char **argv, bool *help)
-{
-    char *text = NULL;
-    size_t size = 0;
-    FILE *to = open_memstream(&text, &size);
-    assert(to != NULL);
-    bool ok = settings_read_to(to, s, table, count, argc, argv, help);
-    fclose(to);
-    fputs(text, *help ? stdout : stderr);
-    free(text);
-    if (s->wrong > 0)
-        fprintf(stderr, "%u setting%s wrong; nothing was started\n", s->wrong,
-                s->wrong == 1 ? " is" : "s are");
-    return ok;
 }
 
 void settings_free(struct settings *s)

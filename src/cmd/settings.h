@@ -25,6 +25,7 @@ struct setting {
     /* TEXT, and each item of a LIST: NULL when value is right, else what is
      * expected.  Absent: everything is. */
     const char *(*expected)(const char *value);
+    bool hidden; /* a wrong value is not shown: it may be a secret in the wrong place */
 };
 
 enum { SETTINGS_MAX = 64, SETTING_LIST_MAX = 64 };
@@ -37,14 +38,14 @@ struct settings {
     uint32_t wrong;                  /* how many mistakes there were */
 };
 
-/* argv[0] is the program.  False: errors were printed to standard error, or
- * help to standard output (*help), and nothing is held. */
-bool settings_read(struct settings *s, const struct setting *table, uint32_t count, int argc,
-                   char **argv, bool *help);
-/* The same; what is wrong, a line each, or the help, goes to a stream. */
+/* argv[0] is the program.  False: what is wrong, a line each, or the help (*help)
+ * was written to the stream.  Either way what was read is held: settings_free. */
 bool settings_read_to(FILE *to, struct settings *s, const struct setting *table, uint32_t count,
                       int argc, char **argv, bool *help);
 void settings_free(struct settings *s);
+
+/* The settings in the order of the table, as --help prints them. */
+void settings_print(FILE *to, const struct setting *table, uint32_t count);
 
 const char *settings_text(const struct settings *s, const char *name);
 uint64_t settings_number(const struct settings *s, const char *name);

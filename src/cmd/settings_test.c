@@ -16,26 +16,19 @@ static const struct setting table[] = {
     {"approve_all", SETTING_BOOL, "false", 0, 0, NULL, "approve every challenge"},
     {"log_format", SETTING_CHOICE, "text", 0, 0, "text json", "of the log"},
     {"peers", SETTING_LIST, "", 0, 0, NULL, "addresses to dial", no_x},
+    {"name", SETTING_TEXT, "", 0, 0, NULL, "a name", no_x, .hidden = true},
 };
 
-/* What settings_read prints goes to a file that the test reads back. */
+/* What was wrong, or the help. */
 static char printed[4096];
 
 static bool read_settings(struct settings *s, int argc, char **argv)
 {
-    char path[] = "/tmp/platform-settings-XXXXXX";
-    int saved = dup(2), fd = mkstemp(path);
-    assert_true(fd >= 0);
-    fflush(stderr);
-    dup2(fd, 2);
-    bool help, ok = settings_read(s, table, COUNT_OF(table), argc, argv, &help);
-    fflush(stderr);
-    dup2(saved, 2);
-    close(saved);
-    ssize_t n = pread(fd, printed, sizeof printed - 1, 0);
-    printed[n < 0 ? 0 : n] = '\0';
-    close(fd);
-    unlink(path);
+    bool help;
+    FILE *to = fmemopen(printed, sizeof printed, "w");
+    assert_non_null(to);
+    bool ok = settings_read_to(to, s, table, COUNT_OF(table), argc, argv, &help);
+    fclose(to);
     return ok;
 }
 
@@ -68,10 +61,11 @@ static void test_flags_win_over_environment_over_file(void **state)
 static void test_every_error_is_reported_at_once(void **state)
 {
     (void)state;
-    char *argv[] = {"p",       "--slots",    "65", "--log-format", "xml", "--approve_al", "true",
-                    "--peers", "a,x1, b x2", NULL};
+    char *argv[] = {"p",    "--slots", "65",         "--log-format", "xml",   "--approve_al",
+                    "true", "--peers", "a,x1, b x2", "--name",       "0xabc", "--seed=0xdef",
+                    NULL};
     struct settings s;
-    assert_false(read_settings(&s, 9, argv));
+    assert_false(read_settings(&s, 12, argv));
     assert_non_null(strstr(printed, "slots = '65'"));
     assert_non_null(strstr(printed, "from 1 to 64"));
     assert_non_null(strstr(printed, "one of: text json"));
@@ -79,7 +73,27 @@ static void test_every_error_is_reported_at_once(void **state)
     assert_non_null(strstr(printed, "data_dir is required"));
     assert_non_null(strstr(printed, "peers = 'x1' is not right: expected something without an x"));
     assert_non_null(strstr(printed, "peers = 'x2' is not right"));
-    assert_non_null(strstr(printed, "6 settings are wrong"));
+    assert_non_null(strstr(printed, "the value of name is not right"));
+    assert_non_null(strstr(printed, "--seed: there is no setting 'seed'"));
+    assert_int_equal(s.wrong, 8);
+    /* What may be a secret in the wrong place is not shown. */
+    assert_null(strstr(printed, "abc"));
+    assert_null(strstr(printed, "def"));
+    settings_free(&s);
+}
+
+static void test_help_tells_names_values_and_defaults(void **state)
+{
+    (void)state;
+    char *argv[] = {"/there/p", "--slots", "3", "--help", NULL};
+    struct settings s;
+    assert_false(read_settings(&s, 4, argv));
+    assert_non_null(strstr(printed, "usage: p [--config FILE]"));
+    assert_non_null(strstr(printed, "where everything is kept (required)"));
+    assert_non_null(strstr(printed, "evaluations at a time; 1 to 64; default 2"));
+    assert_non_null(strstr(printed, "of the log; one of: text json; default text"));
+    assert_non_null(strstr(printed, "addresses to dial; separated by commas\n"));
+    settings_free(&s);
 }
 
 int main(void)
@@ -87,6 +101,7 @@ int main(void)
     const struct CMUnitTest all[] = {
         cmocka_unit_test(test_flags_win_over_environment_over_file),
         cmocka_unit_test(test_every_error_is_reported_at_once),
+        cmocka_unit_test(test_help_tells_names_values_and_defaults),
     };
     return cmocka_run_group_tests_name("settings", all, NULL, NULL);
 }

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "cmd/settings.h"
+#include "cmd/cmd_settings.h"
+#include "cmd/logline.h"
 #include "crypto/hash.h"
 #include "crypto/ss58.h"
 #include "os/files.h"
@@ -22,7 +23,12 @@ static const struct setting table[] = {
     {.name = "key_fd", .fallback = "", .help = "open descriptor to read the hotkey from"},
     {.name = "key_credential", .fallback = "", .help = "systemd credential with the hotkey"},
     {.name = "key_env", .fallback = "", .help = "name of the variable that holds the hotkey"},
+    {.name = "hotkey", .fallback = "", .help = "SS58 address that the key must have; empty: any"},
     {.name = "password_file", .fallback = "", .help = "file with the password of an encrypted key"},
+    {.name = "password_fd", .fallback = "", .help = "open descriptor to read that password from"},
+    {.name = "password_credential",
+     .fallback = "",
+     .help = "systemd credential with that password"},
     {.name = "password_env",
      .fallback = "",
      .help = "name of the variable that holds that password"},
@@ -40,11 +46,50 @@ static const struct setting table[] = {
      .max = 1023,
      .help = "connected socket to serve"},
     {.name = "listen", .fallback = "", .help = "path of a socket to serve instead"},
+    {.name = "log_format",
+     .kind = SETTING_CHOICE,
+     .fallback = "text",
+     .choices = "text json",
+     .help = "form of the log"},
 };
 
-static void complain(const char *event, const char *what, const char *why)
+struct program {
+    struct settings settings;
+    bool json;
+    struct trace trace;
+};
+
+static const char *text(const struct program *p, const char *name)
 {
-    fprintf(stderr, "%s what=\"%s\" why=\"%s\"\n", event, what, why);
+    return settings_text(&p->settings, name);
+}
+
+static bool given(const struct program *p, const char *name)
+{
+    return text(p, name)[0] != '\0';
+}
+
+static int complain(const struct program *p, int code, const char *what, const char *where,
+                    const char *why, const char *fix)
+{
+    return cmd_report(p->json, code, what, where, why, fix, NULL);
+}
+
+static struct trace_event *event(struct program *p, enum trace_level level, const char *name)
+{
+    return trace_add(&p->trace, level, name);
+}
+
+static void write_log(struct program *p)
+{
+    char line[LOGLINE_SIZE + 1];
+    for (uint32_t i = 0; i < p->trace.count; i++) {
+        size_t len = logline_write(&p->trace.events[i], os_unix_ns() / 1000000,
+                                   p->json ? LOGLINE_JSON : LOGLINE_TEXT, line);
+        line[len] = '\n';
+        fwrite(line, 1, len + 1, stderr);
+    }
+    p->trace.count = 0;
 }
 
 /* --- settings */
@@ -75,31 +120,29 @@ static bool read_call(const char *item, struct signer_call *out)
     return false;
 }
 
-static bool read_calls(struct settings *s, struct signer_config *c)
+static int read_calls(struct program *p, struct signer_config *c)
 {
     char *items[SETTING_LIST_MAX];
-    uint32_t count = settings_list(s, "calls", items);
+    uint32_t count = settings_list(&p->settings, "calls", items);
     if (count == 0) {
         signer_default_calls(c);
-        return true;
+        return EXIT_DONE;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        if (i >= SIGNER_CALLS_MAX || !read_call(items[i], &c->calls[i])) {
-            complain("signer.bad_setting", items[i], "a call is NAME=PALLET:CALL, sixteen at most");
-            return false;
-        }
-    }
+    for (uint32_t i = 0; i < count; i++)
+        if (i >= SIGNER_CALLS_MAX || !read_call(items[i], &c->calls[i]))
+            return complain(p, EXIT_USAGE, "a chain call is not right", "calls", items[i],
+                            "write NAME=PALLET:CALL, sixteen of them at most");
     c->call_count = count;
-    return true;
+    return EXIT_DONE;
 }
 
 /* The network's id is the hash of its genesis (spec/ledger.msg). */
-static bool read_genesis(const struct settings *s, struct signer_config *c)
+static int read_genesis(const struct program *p, struct signer_config *c)
 {
     struct span bytes = {0};
     struct arena arena = {0};
     struct genesis g;
-    const char *path = settings_text(s, "genesis");
+    const char *path = text(p, "genesis");
     enum err e = file_read(path, GENESIS_SIZE_MAX, &bytes);
     if (e == ERR_OK)
         e = arena_open(&arena, 4 * GENESIS_SIZE_MAX);
@@ -109,72 +152,69 @@ static bool read_genesis(const struct settings *s, struct signer_config *c)
         c->network = hash_tagged("PLTFNETW", bytes);
         c->chain_genesis = g.chain_genesis;
         c->netuid = g.netuid;
-    } else {
-        complain("signer.no_genesis", path, err_text(e));
     }
     arena_close(&arena);
     free((void *)(uintptr_t)bytes.ptr);
-    return e == ERR_OK;
-}
-
-static bool read_config(struct settings *s, struct signer_config *c)
-{
-    bool genesis = read_genesis(s, c);
-    return read_calls(s, c) && genesis;
+    if (e == ERR_OK)
+        return EXIT_DONE;
+    return complain(p, EXIT_USAGE, "the genesis file cannot be used", path, err_text(e),
+                    "name the file that the network's founders published");
 }
 
 /* --- the key */
 
-static const struct {
+struct source {
     const char *setting;
     enum key_source source;
-} key_settings[] = {
+};
+
+static const struct source key_settings[] = {
     {"key_file", KEY_FROM_FILE},
     {"key_fd", KEY_FROM_FD},
     {"key_credential", KEY_FROM_CREDENTIAL},
     {"key_env", KEY_FROM_ENVIRONMENT},
 };
+static const struct source password_settings[] = {
+    {"password_file", KEY_FROM_FILE},
+    {"password_fd", KEY_FROM_FD},
+    {"password_credential", KEY_FROM_CREDENTIAL},
+    {"password_env", KEY_FROM_ENVIRONMENT},
+};
 
-static bool given(const struct settings *s, const char *name)
+/* What names it; how many do. */
+static uint32_t chosen(const struct program *p, const struct source sources[4], uint32_t *at)
 {
-    return settings_text(s, name)[0] != '\0';
-}
-
-static bool read_source(const struct settings *s, const char *name, enum key_source source,
-                        struct secret **out)
-{
-    const char *why;
-    if (key_source_read(source, settings_text(s, name), out, &why) == ERR_OK)
-        return true;
-    complain("signer.no_key", name, why);
-    return false;
-}
-
-static bool read_key_bytes(const struct settings *s, struct secret **out)
-{
-    size_t chosen = COUNT_OF(key_settings), count = 0;
-    for (size_t i = 0; i < COUNT_OF(key_settings); i++) {
-        if (given(s, key_settings[i].setting)) {
-            chosen = i;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < 4; i++)
+        if (given(p, sources[i].setting)) {
+            *at = i;
             count++;
         }
-    }
-    if (count != 1) {
-        complain("signer.bad_setting", "key",
-                 "exactly one of key_file, key_fd, key_credential, key_env is wanted");
-        return false;
-    }
-    return read_source(s, key_settings[chosen].setting, key_settings[chosen].source, out);
+    return count;
 }
 
-static bool read_password(const struct settings *s, struct secret **out)
+/* The setting, and the file that it names; not what may be a secret in the wrong place. */
+static const char *place_of(const struct program *p, const struct source *s, char out[1024])
 {
-    *out = NULL;
-    if (given(s, "password_file"))
-        return read_source(s, "password_file", KEY_FROM_FILE, out);
-    if (given(s, "password_env"))
-        return read_source(s, "password_env", KEY_FROM_ENVIRONMENT, out);
-    return true;
+    const char *value = text(p, s->setting);
+    bool is_path =
+        s->source == KEY_FROM_FILE && strchr(value, ' ') == NULL && strncmp(value, "0x", 2) != 0;
+    snprintf(out, 1024, "%s%s%s", s->setting, is_path ? " " : "", is_path ? value : "");
+    return out;
+}
+
+static int read_source(const struct program *p, const struct source *s, const char *what,
+                       struct secret **out)
+{
+    const char *why;
+    char where[1024];
+    enum err e = key_source_read(s->source, text(p, s->setting), out, &why);
+    if (e == ERR_OK)
+        return EXIT_DONE;
+    return complain(p, EXIT_USAGE, what, place_of(p, s, where), why,
+                    e == ERR_DENIED ? "chmod 600 that file; if others could read it, consider the "
+                                      "key as known to them"
+                                    : "put it there; docs/operators.md tells the three ways");
 }
 
 /* A password file ends with a newline, which is not part of it. */
@@ -197,18 +237,51 @@ static const char *key_trouble(enum err e)
     return "it is neither a wallet's JSON, nor a seed, nor a phrase";
 }
 
-static struct sr25519_keypair *load_key(const struct settings *s)
+/* The node says whose key it expects: a wrong one would make it mute, not safe. */
+static int check_hotkey(const struct program *p, const struct sr25519_keypair *key,
+                        const char *where)
+{
+    char address[SS58_TEXT_MAX], why[160];
+    struct hotkey wanted;
+    const char *expected = text(p, "hotkey");
+    if (*expected == '\0')
+        return EXIT_DONE;
+    if (ss58_to_hotkey(span_of(expected, strlen(expected)), &wanted) != ERR_OK)
+        return complain(p, EXIT_USAGE, "not an SS58 address", "hotkey", NULL, NULL);
+    if (hotkey_equal(&wanted, sr25519_public(key)))
+        return EXIT_DONE;
+    ss58_from_hotkey(sr25519_public(key), address);
+    snprintf(why, sizeof why, "it is the key of %s, and hotkey is %s", address, expected);
+    return complain(p, EXIT_USAGE, "the key is not the validator's", where, why,
+                    "name the file of that hotkey, or set hotkey to the key's address");
+}
+
+static int load_key(const struct program *p, struct sr25519_keypair **out)
 {
     struct secret *bytes = NULL, *password = NULL;
-    struct sr25519_keypair *key = NULL;
-    if (read_key_bytes(s, &bytes) && read_password(s, &password)) {
-        enum err e = keyfile_parse(secret_span(bytes), password_of(password), &key);
+    uint32_t key = 0, word = 0;
+    char where[1024];
+    if (chosen(p, key_settings, &key) != 1)
+        return complain(p, EXIT_USAGE, "no key, or more than one",
+                        "key_file, key_fd, key_credential, key_env", NULL, "set exactly one");
+    int code = read_source(p, &key_settings[key], "the hotkey cannot be read", &bytes);
+    if (code == EXIT_DONE && chosen(p, password_settings, &word) > 0)
+        code = read_source(p, &password_settings[word], "the password of the hotkey cannot be read",
+                           &password);
+    place_of(p, &key_settings[key], where);
+    if (code == EXIT_DONE) {
+        enum err e = keyfile_parse(secret_span(bytes), password_of(password), out);
         if (e != ERR_OK)
-            complain("signer.no_key", "hotkey", key_trouble(e));
+            code =
+                complain(p, EXIT_USAGE, "the hotkey cannot be used", where, key_trouble(e),
+                         e == ERR_DENIED ? "set hotkey_password_file, or another source of it"
+                                         : "`platform key show FILE` tells whether a file is one");
+        else
+            code = check_hotkey(p, *out, where);
     }
     secret_close(bytes);
     secret_close(password);
-    return key;
+    return code;
 }
 
 static void sign(void *ctx, struct span message, struct signature *out)
@@ -220,107 +293,130 @@ static void sign(void *ctx, struct span message, struct signature *out)
 
 /* --- serving */
 
-static bool serve_one(int fd, struct signer *s, struct journal_file *j)
+static bool serve_one(struct program *p, int fd, struct signer *s, struct journal_file *j)
 {
     enum err e = sign_serve(fd, s, j);
     close(fd);
     if (e == ERR_OK || e == ERR_CLOSED)
         return true;
-    complain("signer.connection_ended", "request", err_text(e));
+    trace_word(event(p, TRACE_WARN, "signer.connection_ended"), "why", err_text(e));
+    write_log(p);
     return e != ERR_IO && e != ERR_NO_MEMORY;
 }
 
 /* Descriptor 3 is served once; a listening socket for ever. */
-static int serve(int fd, bool listening, struct signer *s, struct journal_file *j)
+static int serve(struct program *p, int fd, struct signer *s, struct journal_file *j)
 {
     uint64_t refused = 0;
     bool fine = true;
-    if (!listening)
-        return serve_one(fd, s, j) ? 0 : 1;
+    if (!given(p, "listen"))
+        return serve_one(p, fd, s, j) ? 0 : 1;
     while (fine) {
         uint64_t before = refused;
         int connection;
         fine = sign_accept(fd, &connection, &refused) == ERR_OK;
         if (refused != before)
-            fprintf(stderr, "signer.stranger_refused count=%llu\n", (unsigned long long)refused);
-        fine = fine && serve_one(connection, s, j);
+            trace_u64(event(p, TRACE_WARN, "signer.stranger_refused"), "count", refused);
+        write_log(p);
+        fine = fine && serve_one(p, connection, s, j);
     }
     return 1;
 }
 
-static bool open_socket(const struct settings *s, int *fd)
+static int open_socket(const struct program *p, int *fd)
 {
-    *fd = (int)settings_number(s, "fd");
-    if (!given(s, "listen"))
-        return true;
-    enum err e = sign_listen(settings_text(s, "listen"), fd);
+    *fd = (int)settings_number(&p->settings, "fd");
+    if (!given(p, "listen"))
+        return EXIT_DONE;
+    enum err e = sign_listen(text(p, "listen"), fd);
     if (e == ERR_OK)
-        return true;
-    complain("signer.no_socket", settings_text(s, "listen"),
-             e == ERR_CONFLICT ? "another signer listens there" : err_text(e));
-    return false;
+        return EXIT_DONE;
+    return complain(p, EXIT_FAILED, "the socket cannot be made", text(p, "listen"),
+                    e == ERR_CONFLICT ? "another signer listens there" : err_text(e),
+                    "choose another path, or end that signer");
 }
 
-static bool open_guard(const struct settings *s, const struct signer_config *c,
-                       struct signer *signer, struct journal_file **journal)
+static int guard_trouble(const struct program *p, enum err e, const char *why)
 {
-    const char *dir = settings_text(s, "dir"), *why = "the folder cannot be made";
+    const char *dir = text(p, "dir");
+    if (e == ERR_FOREIGN || e == ERR_CORRUPT)
+        return complain(p, EXIT_REFUSED,
+                        "the guard journal is refused: signing could contradict it", dir, why,
+                        "use the folder that belongs to this key and network; where it is lost or "
+                        "damaged, keep it for a report and see docs/operators.md on a lost guard");
+    return complain(p, EXIT_FAILED, "the guard journal cannot be opened", dir, why,
+                    "check the folder's owner, its permissions and the disk");
+}
+
+static int open_guard(struct program *p, const struct signer_config *c, struct signer *signer,
+                      struct journal_file **journal)
+{
+    const char *dir = text(p, "dir"), *why = "the folder cannot be made";
     bool is_new = false;
     int lock;
     enum err e = folder_make(dir);
     if (e == ERR_OK) {
         why = "another signer has it; one key never signs in two places";
         e = folder_lock(dir, &lock);
+        if (e == ERR_CONFLICT)
+            return complain(p, EXIT_REFUSED, "the guard journal is in use", dir, why,
+                            "end that signer");
     }
     if (e == ERR_OK)
         e = sign_journal_open(journal, dir, &c->network, &c->hotkey, signer, &is_new, &why);
-    if (e != ERR_OK) {
-        complain("signer.guard_refused", dir, why);
-        return false;
-    }
-    char address[SS58_TEXT_MAX];
-    ss58_from_hotkey(&c->hotkey, address);
-    fprintf(stderr, "signer.started hotkey=%s guard=%s\n", address, is_new ? "new" : "kept");
-    return true;
+    if (e != ERR_OK)
+        return guard_trouble(p, e, why);
+    struct trace_event *t = event(p, TRACE_INFO, "signer.started");
+    trace_hotkey(t, "hotkey", &c->hotkey);
+    trace_word(t, "guard", is_new ? "new" : "kept");
+    write_log(p);
+    return EXIT_DONE;
 }
 
-static bool harden(void)
+static int harden(struct program *p)
 {
     const char *step;
-    bool locked;
-    if (harden_memory(&locked, &step) != ERR_OK) {
-        complain("signer.not_hardened", "process", step);
-        return false;
-    }
-    if (!locked)
-        complain("signer.not_locked", "memory", "raise the limit on locked memory (ulimit -l)");
-    return true;
+    if (harden_process(&step) != ERR_OK)
+        return complain(p, EXIT_FAILED, "the process cannot be hardened", "the operating system",
+                        step, NULL);
+    if (!harden_memory())
+        trace_word(event(p, TRACE_WARN, "signer.not_locked"), "why",
+                   "raise the limit on locked memory (ulimit -l)");
+    write_log(p);
+    return EXIT_DONE;
 }
 
-static int run(struct settings *s)
+static int run(struct program *p)
 {
     struct arena arena;
     struct signer_config c = {.sign = sign};
     struct signer *signer;
-    struct journal_file *journal;
+    struct journal_file *journal = NULL;
+    struct sr25519_keypair *key = NULL;
     const char *step;
     int fd;
-    if (!read_config(s, &c) || !harden())
-        return 2;
-    struct sr25519_keypair *key = load_key(s);
-    if (key == NULL)
-        return 2;
+    int code = harden(p);
+    if (code == EXIT_DONE)
+        code = read_genesis(p, &c);
+    if (code == EXIT_DONE)
+        code = read_calls(p, &c);
+    if (code == EXIT_DONE)
+        code = load_key(p, &key);
+    if (code != EXIT_DONE)
+        return code;
     c.ctx = key;
     c.hotkey = *sr25519_public(key);
     if (arena_open(&arena, signer_arena_size()) != ERR_OK ||
-        signer_init(&signer, &arena, &c) != ERR_OK || !open_guard(s, &c, signer, &journal) ||
-        !open_socket(s, &fd))
-        return 2;
-    if (harden_calls(&step) != ERR_OK) {
-        complain("signer.not_hardened", "process", step);
-        return 2;
-    }
-    int code = serve(fd, given(s, "listen"), signer, journal);
+        signer_init(&signer, &arena, &c) != ERR_OK)
+        return complain(p, EXIT_FAILED, "no memory", NULL, NULL, NULL);
+    code = open_guard(p, &c, signer, &journal);
+    if (code == EXIT_DONE)
+        code = open_socket(p, &fd);
+    if (code == EXIT_DONE && harden_calls(&step) != ERR_OK)
+        code = complain(p, EXIT_FAILED, "the process cannot be hardened", "the operating system",
+                        step, NULL);
+    if (code == EXIT_DONE)
+        code = serve(p, fd, signer, journal);
     journal_file_close(journal);
     sr25519_close(key);
     return code;
@@ -328,12 +424,13 @@ static int run(struct settings *s)
 
 int main(int argc, char **argv)
 {
-    struct settings s = {0};
-    bool help = false;
+    struct program p = {0};
+    int code;
     signal(SIGPIPE, SIG_IGN);
-    if (!settings_read(&s, table, COUNT_OF(table), argc, argv, &help))
-        return help ? 0 : 2;
-    int code = run(&s);
-    settings_free(&s);
+    if (!cmd_settings_serving(&p.settings, table, COUNT_OF(table), argc, argv, NULL, &p.json,
+                              &code))
+        return code;
+    code = run(&p);
+    settings_free(&p.settings);
     return code;
 }

@@ -1,11 +1,15 @@
 #include "os/child.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum { KILL_AFTER_MS = 1000, READ_SIZE = 64 << 10, CHILD_FD = 3 };
+
+/* A pipe takes it whole, so that writing it never waits. */
+static_assert(CHILD_GIVEN_FD == CHILD_FD + 1 && CHILD_GIVEN_SIZE_MAX <= 4096);
 
 struct child {
     struct child_config config;
@@ -122,19 +126,55 @@ static void on_ended(uv_process_t *process, int64_t status, int signal)
     uv_close((uv_handle_t *)process, on_exit_closed);
 }
 
-static int spawn(struct child *c, int fd)
+/* The end to read bytes from, or -1. */
+static int give(struct span bytes)
 {
-    uv_stdio_container_t stdio[CHILD_FD + 1] = {
+    int ends[2];
+    assert(bytes.len <= CHILD_GIVEN_SIZE_MAX);
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -1;
+    bool fine = write(ends[1], bytes.ptr, bytes.len) == (ssize_t)bytes.len;
+    close(ends[1]);
+    if (fine)
+        return ends[0];
+    close(ends[0]);
+    return -1;
+}
+
+static void take_back(int *given, uint32_t count)
+{
+    while (count > 0)
+        close(given[--count]);
+}
+
+static bool give_all(const struct child *c, int given[CHILD_GIVEN_MAX])
+{
+    for (uint32_t i = 0; i < c->config.given_count; i++) {
+        given[i] = give(c->config.given[i]);
+        if (given[i] < 0) {
+            take_back(given, i);
+            return false;
+        }
+    }
+    return true;
+}
+
+static int spawn(struct child *c, int fd, const int *given)
+{
+    uv_stdio_container_t stdio[CHILD_GIVEN_FD + CHILD_GIVEN_MAX] = {
         {.flags = UV_IGNORE},
         {.flags = UV_IGNORE},
         {.flags = UV_INHERIT_FD, .data.fd = 2},
         {.flags = UV_INHERIT_FD, .data.fd = fd},
     };
+    for (uint32_t i = 0; i < c->config.given_count; i++)
+        stdio[CHILD_GIVEN_FD + i] =
+            (uv_stdio_container_t){.flags = UV_INHERIT_FD, .data.fd = given[i]};
     uv_process_options_t options = {.exit_cb = on_ended,
                                     .file = c->config.program,
                                     .args = (char **)(uintptr_t)c->config.args,
                                     .env = (char **)(uintptr_t)c->config.env,
-                                    .stdio_count = CHILD_FD + 1,
+                                    .stdio_count = CHILD_GIVEN_FD + (int)c->config.given_count,
                                     .stdio = stdio};
     c->process.data = c;
     c->process_open = true;
@@ -143,12 +183,18 @@ static int spawn(struct child *c, int fd)
 
 static void start(struct child *c)
 {
-    int pair[2];
-    if (c->pipe_open || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+    int pair[2], given[CHILD_GIVEN_MAX];
+    bool ready = !c->pipe_open && give_all(c, given);
+    if (ready && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+        take_back(given, c->config.given_count);
+        ready = false;
+    }
+    if (!ready) {
         uv_timer_start(&c->timer, on_restart, c->config.restart_ms, 0);
         return;
     }
-    int r = spawn(c, pair[1]);
+    int r = spawn(c, pair[1], given);
+    take_back(given, c->config.given_count);
     close(pair[1]);
     uv_pipe_init(c->loop, &c->pipe, 0);
     c->pipe.data = c;

@@ -2,12 +2,13 @@
  * of a little-endian u32 length and that many bytes.
  *
  * Layer: L4.  Threads: the loop's.  The child finds its end of the socket as
- * descriptor 3 and nothing else but its standard error.  It is started again
- * after a pause when it ends by itself.
+ * descriptor 3 and nothing else but its standard error, and what it is given.  It
+ * is started again after a pause when it ends by itself.
  *
  *   CHILD-1  Frames given to child_send while the child is down are dropped:
  *            on_up tells when to ask again.
- *   CHILD-2  A frame over frame_max ends the child. */
+ *   CHILD-2  A frame over frame_max ends the child.
+ *   CHILD-3  What is given stands in no command line and no environment. */
 #ifndef OS_CHILD_H
 #define OS_CHILD_H
 
@@ -17,10 +18,15 @@
 
 struct child;
 
+enum { CHILD_GIVEN_MAX = 2, CHILD_GIVEN_SIZE_MAX = 4096, CHILD_GIVEN_FD = 4 };
+
 struct child_config {
     const char *program;     /* path */
     const char *const *args; /* argv from argv[0] on, NULL-terminated; kept */
     const char *const *env;  /* NULL-terminated; kept */
+    /* Bytes that the child reads from descriptors 4, 5 to their end, at each start; kept. */
+    struct span given[CHILD_GIVEN_MAX];
+    uint32_t given_count;
     size_t frame_max;
     uint32_t restart_ms;
     void *ctx;

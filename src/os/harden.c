@@ -16,7 +16,7 @@
 #define SANITIZED 0
 #endif
 
-enum err harden_memory(bool *locked, const char **step)
+enum err harden_process(const char **step)
 {
     const struct rlimit none = {0, 0};
     *step = "setting the limit on core files";
@@ -28,8 +28,12 @@ enum err harden_memory(bool *locked, const char **step)
     *step = "forbidding new privileges";
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return ERR_IO;
-    *locked = !SANITIZED && mlockall(MCL_CURRENT) == 0;
     return ERR_OK;
+}
+
+bool harden_memory(void)
+{
+    return !SANITIZED && mlockall(MCL_CURRENT) == 0;
 }
 
 /* A sanitizer's run time has needs of its own; its builds go without. */

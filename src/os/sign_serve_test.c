@@ -57,10 +57,9 @@ static void begin(struct shop *p)
         struct journal_file *j;
         const struct hotkey key = {{3}};
         const char *step;
-        bool locked;
         close(ends[0]);
         if (open_signer(p->dir, &key, &arena, &s, &j) != ERR_OK ||
-            harden_memory(&locked, &step) != ERR_OK || harden_calls(&step) != ERR_OK)
+            harden_process(&step) != ERR_OK || harden_calls(&step) != ERR_OK)
             _exit(3);
         _exit(sign_serve(ends[1], s, j) == ERR_OK ? 0 : 1);
     }

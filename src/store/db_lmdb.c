@@ -317,7 +317,8 @@ static enum err check_identity(struct db_lmdb *l, MDB_txn *txn, MDB_dbi identity
     struct rd r = rd_init(value);
     uint32_t format = rd_u32(&r);
     rd_into(&r, (struct room){found.bytes, sizeof found.bytes});
-    *why = "it was written by another version of this program";
+    *why = format > FORMAT ? "it was written by a newer version of this program"
+                           : "it was written by another version of this program";
     if (rd_end(&r) != ERR_OK || format != FORMAT)
         return ERR_FOREIGN;
     *why = "it belongs to another network";

@@ -24,7 +24,7 @@ def has(results, name, outcome, code, *texts):
 def run(network, results):
     folder = network.folder
     has(results, "seven wrong values are told at once",
-        starts(network, hotkey="5nobody", listen="/ip4/1.2.3/tcp/1", bootstrap="here,/ip4/1.2.3.4/tcp/1", chain="http://x",
+        starts(network, hotkey="5nobody", hotkey_file="/nowhere", listen="/ip4/1.2.3/tcp/1", bootstrap="here,/ip4/1.2.3.4/tcp/1", chain="http://x",
                rpc_port="70000", connections="1000000", rpc_address="localhost"),
         2, "hotkey", "/ip4/1.2.3/tcp/1", "'here'", "http://x", "70000", "1000000", "'localhost'", "7 settings are wrong")
     has(results, "an unknown setting names its neighbour", starts(network, rpc_prot="1"), 2, "rpc_port")
@@ -33,15 +33,15 @@ def run(network, results):
     garbage = os.path.join(folder, "garbage")
     with open(garbage, "wb") as f:
         f.write(os.urandom(500))
-    has(results, "a genesis that is garbage", starts(network, genesis=garbage), 1, "genesis", "fix:")
-    has(results, "a genesis that is not there", starts(network, genesis=garbage + "x"), 1, "genesis")
-    has(results, "a data folder in use", starts(network, data_dir=os.path.join(folder, "node0")), 1, "another platformd")
+    has(results, "a genesis that is garbage", starts(network, genesis=garbage), 2, "genesis", "fix:")
+    has(results, "a genesis that is not there", starts(network, genesis=garbage + "x"), 2, "genesis")
+    has(results, "a data folder in use", starts(network, data_dir=os.path.join(folder, "node0")), 5, "another platformd")
     other = os.path.join(folder, "other-genesis.bin")
     code, out = net.run([network.platform, "genesis", "--chain", "ws://127.0.0.1:%d" % network.chain_port, "--netuid", "2",
                          "--out", other, "--stake-min-tao", "2"], 30)
     results.check("another network's genesis is made", code == 0, out)
     has(results, "... and does not fit an existing store",
-        starts(network, genesis=other, data_dir=os.path.join(folder, "observer")), 1, "store")
+        starts(network, genesis=other, data_dir=os.path.join(folder, "observer")), 5, "store")
     keys(network, results)
 
 

@@ -88,6 +88,10 @@ umask 077
 for key in owner miner/0 miner/1 miner/2 validator/0 validator/1 validator/2 validator/3; do
     echo "//$key" >"$dir/$(echo $key | tr -d /)"
 done
+python3 "$root/tests/cli/start.py" "$bin" "$dir" "$dir/genesis.bin" "$chain" >"$dir/out" 2>"$dir/err"
+start_code=$?
+if [ $start_code -eq 0 ]; then ok "what platformd refuses to start with"; else no "what platformd refuses to start with"; fi
+grep "^not ok" -A 3 "$dir/out"
 i=0
 expect "a node that is not there: exit code 7" 7 "$platform" status
 has "... says what to do" "fix: .*--rpc"
