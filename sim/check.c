@@ -444,6 +444,8 @@ void checks_finally(struct sim *s)
                         sub.phase == SUBMISSION_PHASE_FINAL;
             if (!here && !m->view.rpc.final_at(m->view.rpc.ctx, &c->finals[k].submission, &index))
                 sim_fail(s, "node %u lost a final result", i);
+            else if (!here)
+                log_checks_forgotten(s, m, &c->finals[k].submission);
             else
                 compare_final(s, m, &c->finals[k].submission, c->finals[k].seq);
             arena_reset(&c->scratch, mark);

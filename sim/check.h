@@ -51,6 +51,7 @@ void log_checks_published(struct sim *s, struct sim_node *m, struct span data);
 void log_checks_weights(struct sim *s, struct sim_node *m, uint64_t epoch, uint64_t block);
 void log_checks_anchor(struct sim *s, struct sim_node *m, uint64_t block);
 void log_checks_bundles(struct sim *s, struct sim_node *m);
+void log_checks_forgotten(struct sim *s, struct sim_node *m, const struct hash *id);
 void log_checks_dissent(struct sim *s, const struct hash *transcript);
 
 /* check_live.c */

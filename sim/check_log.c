@@ -375,7 +375,7 @@ static enum err verify(struct sim *s, struct span bundle, struct audit_report *r
 }
 
 /* A proof made by one node convinces a stranger; with any bit changed it does not. */
-static void one_bundle(struct sim *s, struct sim_node *m, const struct hash *id)
+static void one_bundle(struct sim *s, struct sim_node *m, const struct hash *id, bool must)
 {
     struct log_checks *c = s->log;
     struct audit_report r;
@@ -401,7 +401,7 @@ static void one_bundle(struct sim *s, struct sim_node *m, const struct hash *id)
                          (unsigned long long)bit, made.len);
             arena_reset(&c->scratch, inner);
         }
-    } else if (e != ERR_NOT_FOUND && e != ERR_TIMEOUT) {
+    } else if (must || (e != ERR_NOT_FOUND && e != ERR_TIMEOUT)) {
         sim_fail(s, "node %u cannot make a bundle: %s", m->index, err_name(e));
     }
     sim_drop(&made);
@@ -415,8 +415,14 @@ void log_checks_bundles(struct sim *s, struct sim_node *m)
     for (uint32_t i = 0; m->view.rpc.submission_at(m->view.rpc.ctx, i, &id); i++) {
         uint64_t index;
         if (done < BUNDLES_MAX && m->view.rpc.final_at(m->view.rpc.ctx, &id, &index)) {
-            one_bundle(s, m, &id);
+            one_bundle(s, m, &id, false);
             done++;
         }
     }
+}
+
+/* A score outlives what the state remembers of it, and so does its proof. */
+void log_checks_forgotten(struct sim *s, struct sim_node *m, const struct hash *id)
+{
+    one_bundle(s, m, id, true);
 }

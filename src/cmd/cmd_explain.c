@@ -143,6 +143,8 @@ static bool add_attests(struct client *c, json_t *part)
     json_t *final = json_object_get(s, "final");
     json_object_set(part, "final", final);
     json_object_set(part, "attests", json_object_get(s, "attests"));
+    if (json_is_true(json_object_get(s, "archived")))
+        json_object_set(part, "agreed", json_object_get(s, "agreed"));
     json_object_set(part, "height", json_object_get(s, "height"));
     json_decref(s);
     return true;
@@ -167,6 +169,9 @@ static void print_part(const json_t *part)
         printf("  log         its final result is entry %llu\n", number(part, "log_index"));
     printf("  result      %s, output %s\n", client_text(final, "outcome"),
            client_text(final, "output"));
+    if (json_is_integer(json_object_get(part, "agreed")))
+        printf("  attested by %llu validators, some epochs ago; the log has each of them\n",
+               number(part, "agreed"));
     json_array_foreach(json_object_get(part, "attests"), i, a)
     {
         const json_t *r = json_object_get(a, "revealed");

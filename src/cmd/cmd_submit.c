@@ -172,6 +172,16 @@ static void print_attests(const json_t *s)
     }
 }
 
+/* What the state has forgotten, the log still knows. */
+static void print_archived(const json_t *s)
+{
+    if (json_is_object(json_object_get(s, "final")))
+        printf("attestations: %llu agreed, %llu differed\n",
+               (unsigned long long)client_number(s, "agreed"),
+               (unsigned long long)client_number(s, "differed"));
+    printf("closed some epochs ago: read from the log, which has each attestation\n");
+}
+
 static void print_submission(const json_t *s, const json_t *policy)
 {
     const json_t *mine = json_object_get(s, "evaluation"), *final = json_object_get(s, "final");
@@ -188,6 +198,10 @@ static void print_submission(const json_t *s, const json_t *policy)
     if (json_is_integer(json_object_get(s, "log_index")))
         printf("%-11s entry %llu of the log\n", "proof",
                (unsigned long long)client_number(s, "log_index"));
+    if (json_is_true(json_object_get(s, "archived"))) {
+        print_archived(s);
+        return;
+    }
     print_attests(s);
     if (!json_is_object(mine)) {
         printf("this node's own run: over, or none\n");

@@ -54,31 +54,43 @@ static enum err add_handovers(struct building *b)
 
 /* Module and input let a stranger recompute; without them the bundle is whole
  * all the same, and reaches one level less. */
-static enum err add_blobs(struct building *b, const struct state_submission *s)
+static void add_blob(struct building *b, const struct hash *name, struct span *to)
 {
-    struct state_challenge c;
     struct span bytes;
-    if (ledger_challenge(b->n->ledger, &s->challenge, b->arena, &c) &&
-        node_get_blob(b->n, &c.body.module, &bytes) == ERR_OK)
-        b->bundle.module = arena_copy(b->arena, bytes);
-    if (node_get_blob(b->n, &s->blob, &bytes) == ERR_OK)
-        b->bundle.input = arena_copy(b->arena, bytes);
-    return ERR_OK;
+    if (node_get_blob(b->n, name, &bytes) == ERR_OK)
+        *to = arena_copy(b->arena, bytes);
 }
 
-static enum err add_leaves(struct building *b, const struct hash *submission,
-                           const struct state_submission *s)
+/* The leaf at index, an operation that took effect. */
+static enum err add_op(struct building *b, uint64_t index, struct op *op)
 {
     struct audit_entry entry;
+    enum err e = add_leaf(b, index, &entry);
+    if (e != ERR_OK)
+        return e;
+    assert(entry.body.tag == AUDIT_BODY_OP); /* So it was put into the index. */
+    return op_decode(entry.body.op.op, b->arena, op);
+}
+
+/* All from the log: the state has forgotten a score that is some epochs old. */
+static enum err add_leaves(struct building *b, const struct hash *submission)
+{
+    struct audit_entry final;
+    struct op submitted, registered;
     uint64_t index;
     if (!log_find(b->n, 'f', submission, &index))
         return ERR_TIMEOUT;
-    enum err e = add_leaf(b, index, &entry);
+    enum err e = add_leaf(b, index, &final);
     if (e == ERR_OK)
-        e = log_find(b->n, 'o', submission, &index) ? add_leaf(b, index, &entry) : ERR_TIMEOUT;
+        e = log_find(b->n, 'o', submission, &index) ? add_op(b, index, &submitted) : ERR_TIMEOUT;
     if (e == ERR_OK)
-        e = log_find(b->n, 'c', &s->challenge, &index) ? add_leaf(b, index, &entry) : ERR_TIMEOUT;
-    return e;
+        e = log_find(b->n, 'c', &final.body.final.challenge, &index) ? add_op(b, index, &registered)
+                                                                     : ERR_TIMEOUT;
+    if (e != ERR_OK)
+        return e;
+    add_blob(b, &registered.content.body.challenge_register.module, &b->bundle.module);
+    add_blob(b, &submitted.content.body.submission.blob, &b->bundle.input);
+    return ERR_OK;
 }
 
 static enum err encode(struct building *b, struct span *out)
@@ -114,9 +126,12 @@ enum err bundle_build(struct node *n, const struct hash *submission, uint64_t *h
 {
     struct building *b = arena_alloc(scratch, sizeof *b);
     struct state_submission s;
+    uint64_t index;
     if (b == NULL)
         return ERR_NO_MEMORY;
-    if (!ledger_submission(n->ledger, submission, scratch, &s) || s.phase != SUBMISSION_PHASE_FINAL)
+    bool is_final =
+        ledger_submission(n->ledger, submission, scratch, &s) && s.phase == SUBMISSION_PHASE_FINAL;
+    if (!is_final && !log_find(n, 'f', submission, &index))
         return ERR_NOT_FOUND;
     b->n = n;
     b->arena = scratch;
@@ -126,11 +141,9 @@ enum err bundle_build(struct node *n, const struct hash *submission, uint64_t *h
                                       .checkpoint = b->checkpoint,
                                       .leaves = b->leaves};
     if (e == ERR_OK)
-        e = add_leaves(b, submission, &s);
+        e = add_leaves(b, submission);
     if (e == ERR_OK)
         e = add_handovers(b);
-    if (e == ERR_OK)
-        e = add_blobs(b, &s);
     if (e == ERR_OK)
         e = encode(b, out);
     if (e == ERR_OK)

@@ -203,6 +203,11 @@ static bool view_final_at(void *ctx, const struct hash *submission, uint64_t *in
     return log_find(((struct view *)ctx)->node, 'f', submission, index);
 }
 
+static bool view_op_at(void *ctx, const struct hash *op, uint64_t *index)
+{
+    return log_find(((struct view *)ctx)->node, 'o', op, index);
+}
+
 static bool view_checkpoint(void *ctx, struct arena *scratch, struct bft_checkpoint *out)
 {
     const struct node *n = ((struct view *)ctx)->node;
@@ -248,6 +253,7 @@ void view_init(struct view *v, struct node *node, struct host *host, uint64_t no
         .log_node = view_log_node,
         .log_entry = view_log_entry,
         .final_at = view_final_at,
+        .op_at = view_op_at,
         .checkpoint = view_checkpoint,
         .bundle = view_bundle,
     };

@@ -5,6 +5,7 @@
  *   write.c    methods that take operations and blobs
  *   state.c    methods on the agreed state: challenges, submissions, weights
  *   proof.c    methods on slots and the log
+ *   archive.c  what the state has forgotten, read from the log
  *   handle.c   HTTP: routes, hosts, files, health
  *   metrics.c  the Prometheus text
  *   events.c   the ring behind the event stream */
@@ -98,7 +99,17 @@ static inline struct failure failed(enum rpc_code code, const char *text)
 #define SUCCEEDED ((struct failure){.code = RPC_OK})
 
 struct hash rpc_op_id(struct span op);
-const char *rpc_op_kind(enum op_body_tag tag);
+uint32_t rpc_bits_set(const uint8_t *bits, size_t size);
+
+/* The state keeps closed submissions for some epochs and the fates of the latest
+ * operations; the log keeps all, from the first stable checkpoint after them on.
+ * false: it does not tell either.  Both use the scratch arena. */
+struct archived {
+    struct state_submission submission; /* without who attested what */
+    uint32_t agreed, differed;          /* validators, when it has a result */
+};
+bool archive_submission(struct rpc *r, const struct hash *id, struct archived *out);
+bool archive_fate(struct rpc *r, const struct hash *op, enum reject *reject, uint64_t *height);
 
 /* The text is in r->answer. */
 struct span rpc_metrics_text(struct rpc *r);

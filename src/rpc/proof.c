@@ -68,7 +68,7 @@ static void write_op(struct rpc *r, struct emit *j, struct span bytes)
     arena_reset(&r->scratch, mark);
 }
 
-static uint32_t bits_set(const uint8_t *bits, size_t size)
+uint32_t rpc_bits_set(const uint8_t *bits, size_t size)
 {
     uint32_t count = 0;
     for (size_t i = 0; i < size; i++)
@@ -90,7 +90,7 @@ static bool write_block(struct rpc *r, struct emit *j, const char *key, uint64_t
     emit_number(j, "epoch", d.cert.statement.epoch);
     emit_number(j, "view", d.cert.statement.view);
     emit_hash(j, "digest", &d.cert.statement.digest);
-    emit_number(j, "signers", bits_set(d.cert.bitmap, sizeof d.cert.bitmap));
+    emit_number(j, "signers", rpc_bits_set(d.cert.bitmap, sizeof d.cert.bitmap));
     emit_number(j, "size", d.payload.len);
     emit_number(j, "operations", batch.ops_count);
     if (with_ops) {
@@ -155,7 +155,7 @@ static struct failure audit_head(struct rpc *r, const struct arg *args, struct e
         emit_number(j, "size", c.aux.log_size);
         emit_hash(j, "root", &c.aux.log_root);
         emit_hash(j, "state_root", &c.aux.state_root);
-        emit_number(j, "signers", bits_set(c.cert.bitmap, sizeof c.cert.bitmap));
+        emit_number(j, "signers", rpc_bits_set(c.cert.bitmap, sizeof c.cert.bitmap));
         emit_big(j, "stake", signed_stake(view(r)->valset(view(r)->ctx), &c.cert));
         emit_end(j);
     } else {
@@ -173,8 +173,8 @@ static void write_final(struct emit *j, const struct audit_final *f)
     emit_number(j, "score", f->score);
     emit_number(j, "gas", f->gas);
     emit_text(j, "outcome", outcome_name(f->outcome));
-    emit_number(j, "agreed", bits_set(f->agreed, sizeof f->agreed));
-    emit_number(j, "differed", bits_set(f->differed, sizeof f->differed));
+    emit_number(j, "agreed", rpc_bits_set(f->agreed, sizeof f->agreed));
+    emit_number(j, "differed", rpc_bits_set(f->differed, sizeof f->differed));
 }
 
 static void write_body(struct rpc *r, struct emit *j, const struct audit_body *b)

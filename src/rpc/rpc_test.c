@@ -212,6 +212,54 @@ static void test_operations_are_taken_or_refused_with_a_code(void **state)
     assert_int_equal(code_of(call(w, "submission_submit", "[\"00\",\"00\"]")), RPC_PARAMS);
 }
 
+/* Asks for the sample's submission; the answer's result. */
+static json_t *archived(struct world *w, const char *method, uint32_t submission)
+{
+    char id[65];
+    json_t *answer = call(w, method, "[\"%s\"]", hex_of(&w->sample.submissions[submission].id, id));
+    json_t *result = json_incref(json_object_get(answer, "result"));
+    json_decref(answer);
+    return result;
+}
+
+static void test_what_the_state_has_forgotten_is_told_from_the_log(void **state)
+{
+    static const char *const facts[] = {"id",     "challenge", "miner", "blob",     "size",
+                                        "height", "epoch",     "phase", "log_index"};
+    static const char *const results[] = {"outcome", "score", "gas", "output"};
+    struct world *w = *state;
+    w->sample.submissions[0].slot = 10; /* as the log has it */
+    json_t *fresh = archived(w, "submission_get", 0);
+    assert_true(json_is_false(json_object_get(fresh, "archived")));
+    w->sample.forgets = true;
+    json_t *old = archived(w, "submission_get", 0);
+    assert_true(json_is_true(json_object_get(old, "archived")));
+    for (size_t i = 0; i < COUNT_OF(facts); i++)
+        assert_true(json_equal(json_object_get(fresh, facts[i]), json_object_get(old, facts[i])));
+    for (size_t i = 0; i < COUNT_OF(results); i++)
+        assert_true(json_equal(json_object_get(json_object_get(fresh, "final"), results[i]),
+                               json_object_get(json_object_get(old, "final"), results[i])));
+    assert_int_equal(json_integer_value(json_object_get(old, "agreed")), 4);
+    assert_int_equal(json_integer_value(json_object_get(old, "differed")), 0);
+    json_decref(fresh);
+    json_decref(old);
+
+    old = archived(w, "submission_get", SAMPLE_SUBMISSIONS - 2);
+    assert_string_equal(json_string_value(json_object_get(old, "phase")), "unresolved");
+    assert_true(json_is_null(json_object_get(old, "final")));
+    json_decref(old);
+
+    old = archived(w, "op_status", 0);
+    assert_string_equal(json_string_value(json_object_get(old, "state")), "executed");
+    assert_int_equal(json_integer_value(json_object_get(old, "height")), 10);
+    json_decref(old);
+    w->sample.op_at[0] = w->sample.op_at[1] = 0;
+    old = archived(w, "op_status", 0);
+    assert_string_equal(json_string_value(json_object_get(old, "state")), "unknown");
+    json_decref(old);
+    assert_null(archived(w, "submission_get", 1));
+}
+
 static void test_blobs_arrive_in_pieces(void **state)
 {
     struct world *w = *state;
@@ -489,6 +537,7 @@ int main(void)
         IN_WORLD(test_says_what_is_wrong_with_a_request),
         IN_WORLD(test_batches_and_notifications),
         IN_WORLD(test_operations_are_taken_or_refused_with_a_code),
+        IN_WORLD(test_what_the_state_has_forgotten_is_told_from_the_log),
         IN_WORLD(test_blobs_arrive_in_pieces),
         IN_WORLD(test_uploads_share_their_places),
         IN_WORLD(test_a_bundle_larger_than_an_answer_comes_in_pieces),

@@ -63,6 +63,8 @@ static void append_op(struct sample *s, uint32_t submission)
 {
     struct audit_body body = {.tag = AUDIT_BODY_OP,
                               .op = {.op = s->ops[submission], .reject = REJECT_NONE}};
+    if (s->op_at[submission] == 0) /* The genesis stands there. */
+        s->op_at[submission] = s->tree.size;
     append(s, &body);
 }
 
@@ -318,7 +320,7 @@ static bool submission(void *ctx, const struct hash *id, struct arena *scratch,
     (void)scratch;
     if (i < SAMPLE_SUBMISSIONS)
         *out = s->submissions[i];
-    return i < SAMPLE_SUBMISSIONS;
+    return i < SAMPLE_SUBMISSIONS && !s->forgets;
 }
 
 static bool evaluation(void *ctx, const struct hash *id, struct rpc_evaluation *out)
@@ -383,13 +385,13 @@ static bool fate(void *ctx, const struct hash *op, enum reject *reject, uint64_t
     uint32_t i = find(s, op);
     *reject = i == 2 ? REJECT_DUPLICATE : REJECT_NONE;
     *seq = 4 + i;
-    return i < SAMPLE_SUBMISSIONS - 1;
+    return i < SAMPLE_SUBMISSIONS - 1 && !s->forgets;
 }
 
 static bool pending(void *ctx, const struct hash *op)
 {
     struct sample *s = ctx;
-    return find(s, op) == SAMPLE_SUBMISSIONS - 1 || hash_equal(op, &s->submitted);
+    return (find(s, op) == SAMPLE_SUBMISSIONS - 1 && !s->forgets) || hash_equal(op, &s->submitted);
 }
 
 static bool decided(void *ctx, uint64_t seq, struct arena *scratch, struct bft_decided *out)
@@ -487,6 +489,16 @@ static bool final_at(void *ctx, const struct hash *id, uint64_t *index)
     return true;
 }
 
+static bool op_at(void *ctx, const struct hash *id, uint64_t *index)
+{
+    struct sample *s = ctx;
+    uint32_t i = find(s, id);
+    if (i == SAMPLE_SUBMISSIONS || s->op_at[i] == 0)
+        return false;
+    *index = s->op_at[i];
+    return true;
+}
+
 static bool checkpoint(void *ctx, struct arena *scratch, struct bft_checkpoint *out)
 {
     struct sample *s = ctx;
@@ -535,12 +547,12 @@ void sample_open(struct sample *s)
     memset(s, 0, sizeof *s);
     if (arena_open(&s->memory, 24 << 20) != ERR_OK)
         abort();
-    s->view = (struct rpc_view){s,          status,        unready,    genesis,      valset,
-                                member,     peer,          metric,     challenge_at, challenge,
-                                leader_at,  submission_at, submission, evaluation,   neuron,
-                                next_nonce, weights,       submitted,  commit_at,    fate,
-                                pending,    decided,       submit,     blob_put,     blob_get,
-                                log_node,   log_entry,     final_at,   checkpoint,   bundle};
+    s->view = (struct rpc_view){
+        s,       status,       unready,   genesis,   valset,        member,     peer,
+        metric,  challenge_at, challenge, leader_at, submission_at, submission, evaluation,
+        neuron,  next_nonce,   weights,   submitted, commit_at,     fate,       pending,
+        decided, submit,       blob_put,  blob_get,  log_node,      log_entry,  final_at,
+        op_at,   checkpoint,   bundle};
     make_set(s);
     for (uint32_t i = 0; i < SAMPLE_MINERS; i++) {
         s->miners[i] = key_of("miner", i);

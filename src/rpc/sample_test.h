@@ -21,6 +21,7 @@ struct sample {
     struct arena memory;
     struct rpc_view view;
     bool unready, full, replayed;
+    bool forgets; /* the state has no submission any more */
     uint64_t height, started_height;
     struct valset set;
     struct valset_member members[SAMPLE_VALIDATORS];
@@ -30,6 +31,7 @@ struct sample {
     struct state_attest attests[SAMPLE_SUBMISSIONS][SAMPLE_VALIDATORS];
     struct span ops[SAMPLE_SUBMISSIONS];
     uint64_t final_at[SAMPLE_SUBMISSIONS]; /* UINT64_MAX: not final */
+    uint64_t op_at[SAMPLE_SUBMISSIONS];    /* the first time */
     struct weight weights[SAMPLE_MINERS];
     struct span entries[SAMPLE_ENTRIES_MAX];
     struct hash nodes[13][SAMPLE_ENTRIES_MAX];

@@ -141,14 +141,8 @@ static void write_evaluation(struct rpc *r, struct emit *j, const struct hash *i
     emit_end(j);
 }
 
-static void write_submission(struct rpc *r, struct emit *j, const char *key,
-                             const struct state_submission *s, bool full)
+static void write_facts(struct emit *j, const struct state_submission *s)
 {
-    uint32_t revealed = 0;
-    uint64_t index;
-    for (uint32_t i = 0; i < s->attests_count; i++)
-        revealed += s->attests[i].has_revealed;
-    emit_object(j, key);
     emit_hash(j, "id", &s->id);
     emit_hash(j, "challenge", &s->challenge);
     emit_hotkey(j, "miner", &s->miner);
@@ -157,6 +151,18 @@ static void write_submission(struct rpc *r, struct emit *j, const char *key,
     emit_number(j, "height", s->slot);
     emit_number(j, "epoch", s->epoch);
     emit_text(j, "phase", submission_phase_name(s->phase));
+}
+
+static void write_submission(struct rpc *r, struct emit *j, const char *key,
+                             const struct state_submission *s, bool full)
+{
+    uint32_t revealed = 0;
+    uint64_t index;
+    for (uint32_t i = 0; i < s->attests_count; i++)
+        revealed += s->attests[i].has_revealed;
+    emit_object(j, key);
+    emit_bool(j, "archived", false);
+    write_facts(j, s);
     emit_number(j, "committed", s->attests_count);
     emit_number(j, "revealed", revealed);
     if (s->has_result)
@@ -170,6 +176,36 @@ static void write_submission(struct rpc *r, struct emit *j, const char *key,
     write_evaluation(r, j, &s->id);
     if (full)
         write_attests(j, s);
+    emit_end(j);
+}
+
+/* The same members as of one in the state, as far as they are known. */
+static void write_archived(struct rpc *r, struct emit *j, const struct archived *a)
+{
+    const struct state_submission *s = &a->submission;
+    uint64_t index;
+    emit_object(j, "result");
+    emit_bool(j, "archived", true);
+    write_facts(j, s);
+    if (s->has_result) {
+        emit_number(j, "agreed", a->agreed);
+        emit_number(j, "differed", a->differed);
+        emit_object(j, "final");
+        emit_text(j, "outcome", outcome_name(s->result.outcome));
+        emit_number(j, "score", s->result.score);
+        emit_number(j, "gas", s->result.gas);
+        emit_hash(j, "output", &s->result.output);
+        emit_end(j);
+    } else {
+        emit_null(j, "final");
+    }
+    if (view(r)->final_at(view(r)->ctx, &s->id, &index))
+        emit_number(j, "log_index", index);
+    else
+        emit_null(j, "log_index");
+    emit_null(j, "evaluation");
+    emit_list(j, "attests");
+    emit_end(j);
     emit_end(j);
 }
 
@@ -194,9 +230,13 @@ static struct failure submission_list(struct rpc *r, const struct arg *args, str
 static struct failure submission_get(struct rpc *r, const struct arg *args, struct emit *j)
 {
     struct state_submission s;
-    if (!view(r)->submission(view(r)->ctx, &args[0].hash, &r->scratch, &s))
+    struct archived a;
+    if (view(r)->submission(view(r)->ctx, &args[0].hash, &r->scratch, &s))
+        write_submission(r, j, "result", &s, true);
+    else if (archive_submission(r, &args[0].hash, &a))
+        write_archived(r, j, &a);
+    else
         return failed(RPC_NOT_FOUND, "no such submission");
-    write_submission(r, j, "result", &s, true);
     return SUCCEEDED;
 }
 

@@ -119,10 +119,12 @@ struct rpc_view {
     enum err (*blob_get)(void *ctx, const struct hash *name, struct span *bytes);
 
     /* The log: its nodes (as in audit.h), its entries, and the newest certified
-     * checkpoint.  final_at: where the final entry of a submission is. */
+     * checkpoint.  final_at: where the final entry of a submission is; op_at: that
+     * of an operation, the one that took effect if any did. */
     bool (*log_node)(void *ctx, uint32_t level, uint64_t index, struct hash *out);
     bool (*log_entry)(void *ctx, uint64_t index, struct arena *scratch, struct span *entry);
     bool (*final_at)(void *ctx, const struct hash *submission, uint64_t *index);
+    bool (*op_at)(void *ctx, const struct hash *op, uint64_t *index);
     bool (*checkpoint)(void *ctx, struct arena *scratch, struct bft_checkpoint *out);
     /* The file that proves a final score, under the checkpoint at *height (0: the
      * newest, which is told): the same bytes each time.  ERR_TIMEOUT: not certified

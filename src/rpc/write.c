@@ -40,6 +40,8 @@ static struct failure op_status(struct rpc *r, const struct arg *args, struct em
     uint64_t seq;
     bool decided = view(r)->fate(view(r)->ctx, &args[0].hash, &reject, &seq);
     bool pending = !decided && view(r)->pending(view(r)->ctx, &args[0].hash);
+    if (!decided && !pending)
+        decided = archive_fate(r, &args[0].hash, &reject, &seq);
     emit_object(j, "result");
     emit_hash(j, "id", &args[0].hash);
     if (!decided) {
