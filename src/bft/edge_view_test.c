@@ -311,6 +311,28 @@ static void a_silent_leader_has_half_the_time(void **state)
     }
 }
 
+/* It would be in a view far ahead, where the others come timeout by timeout. */
+static void who_is_cut_off_passes_over_nobody(void **state)
+{
+    (void)state;
+    for (uint32_t alone = 0; alone < 2; alone++) {
+        edge_open(edge_follower(4));
+        uint32_t heard = edge_leader(3);
+        assert_int_not_equal(heard, edge_leader(1));
+        assert_int_not_equal(heard, edge_leader(2));
+        t.silent = alone == 0 ? 1u << edge_leader(2) : EDGE_ALL & ~(1u << heard);
+        edge_event((struct bft_event){.kind = BFT_EV_PENDING, .pending = 1, .pending_since_ms = 1});
+        edge_tick(1000);
+        assert_int_equal(edge_asked(BFT_TYPE_VIEW_CHANGE, 1, 0, NULL), 1);
+        edge_view_changes(1, 0);
+        edge_clear();
+        edge_tick(2000);
+        assert_int_equal(view_changes(), 1);
+        assert_int_equal(edge_asked(BFT_TYPE_VIEW_CHANGE, alone == 0 ? 3 : 2, 0, NULL), 1);
+        edge_again();
+    }
+}
+
 /* Whenever it asks to be woken it does something, and while it changes views it
  * says so again and again. */
 static void it_wakes_to_work(void **state)
@@ -577,6 +599,7 @@ int main(void)
         EDGE_TEST(nothing_leaves_after_an_alarm),
         EDGE_TEST(waits_grow),
         EDGE_TEST(a_silent_leader_has_half_the_time),
+        EDGE_TEST(who_is_cut_off_passes_over_nobody),
         EDGE_TEST(it_wakes_to_work),
         EDGE_TEST(a_rotation_is_no_failure),
         EDGE_TEST(a_silent_successor_is_passed_over),

@@ -232,11 +232,14 @@ bool bft_hears_quorum(const struct bft *b)
 }
 
 /* The next view after view that another member leads, one that is heard; without
- * one the next. */
+ * one the next.  Who is cut off passes over nobody: it would end up in a view far
+ * ahead of the others', and where each of a QUORUM is needed they would have to
+ * come there timeout by timeout. */
 uint64_t bft_next_heard(const struct bft *b, uint64_t view)
 {
     uint64_t next = bft_next_view(b, view);
-    for (uint32_t tries = 0; tries < BFT_SCHEDULE; tries++) {
+    bool is_cut_off = !bft_hears_quorum(b);
+    for (uint32_t tries = 0; tries < BFT_SCHEDULE && !is_cut_off; tries++) {
         uint32_t leader = bft_leader(&b->set, next + tries);
         if (leader != bft_leader(&b->set, view) && bft_hears(b, leader))
             return next + tries;
