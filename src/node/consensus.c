@@ -182,9 +182,12 @@ static enum ledger_verdict check(struct node *n, uint64_t seq, struct span paylo
     struct op_epoch named;
     const struct op_epoch *expected = NULL;
     size_t mark = arena_mark(&n->scratch);
-    if (ledger_batch_epoch(payload, &n->scratch, &named))
+    bool hands_over = ledger_batch_epoch(payload, &n->scratch, &named);
+    if (hands_over)
         expected = epochs_expected(n, &named, &n->scratch);
     enum ledger_verdict v = ledger_check_batch(n->ledger, seq, payload, expected, &n->scratch);
+    if (hands_over && epochs_refuse(n, named.next.chain_block))
+        v = LEDGER_INVALID;
     if (v == LEDGER_VALID && !blobs_are_here(n, payload))
         v = LEDGER_WAIT;
     arena_reset(&n->scratch, mark);
@@ -231,10 +234,12 @@ void consensus_recheck(struct node *n)
         struct pending_check *c = &n->checks[i];
         if (!c->used)
             continue;
-        enum ledger_verdict v = check(n, c->seq, c->payload);
-        if (v == LEDGER_WAIT)
-            continue;
-        answer_check(n, c->seq, &c->digest, v);
+        if (c->seq > ledger_slot(n->ledger)) { /* Else it is decided, this or another. */
+            enum ledger_verdict v = check(n, c->seq, c->payload);
+            if (v == LEDGER_WAIT)
+                continue;
+            answer_check(n, c->seq, &c->digest, v);
+        }
         bytes_drop(&c->payload);
         *c = (struct pending_check){0};
     }

@@ -104,6 +104,22 @@ static void add_candidate(struct node *n, const struct chain_metagraph *m)
     consensus_recheck(n);
 }
 
+/* An endpoint may have lied about one: a few are remembered, for this connection. */
+static void remember_refused(struct node *n, uint64_t block)
+{
+    struct epochs *e = &n->epochs;
+    e->refused[e->refused_count++ % COUNT_OF(e->refused)] = block;
+}
+
+bool epochs_refuse(const struct node *n, uint64_t block)
+{
+    const struct epochs *e = &n->epochs;
+    bool refused = block <= ledger_valset(n->ledger)->chain_block;
+    for (uint32_t i = 0; i < min_u64(e->refused_count, COUNT_OF(e->refused)); i++)
+        refused |= e->refused[i] == block;
+    return refused;
+}
+
 /* The newest boundary that is later than our set's; NULL: none yet. */
 const struct op_epoch *epochs_next(struct node *n, struct arena *scratch)
 {
@@ -134,7 +150,8 @@ const struct op_epoch *epochs_expected(struct node *n, const struct op_epoch *pr
         op->next.epoch = ledger_epoch(n->ledger) + 1;
         return op;
     }
-    if (proposed->next.chain_block <= n->epochs.finalized)
+    if (proposed->next.chain_block <= n->epochs.finalized &&
+        !epochs_refuse(n, proposed->next.chain_block))
         n->epochs.boundary_wanted = proposed->next.chain_block;
     return NULL;
 }
@@ -148,7 +165,9 @@ static void on_metagraph(struct node *n, const struct chain_out *out)
     weights_on_metagraph(n, m);
     if (out->token == TOKEN_BOUNDARY) {
         n->epochs.boundary_wanted = 0;
-        if (m->last_epoch_block == m->block && !is_known(n, m->block))
+        if (m->last_epoch_block != m->block)
+            remember_refused(n, m->block);
+        else if (!is_known(n, m->block))
             add_candidate(n, m);
         return;
     }
@@ -171,21 +190,32 @@ static bool is_due(const struct node *n)
            n->now_ms >= time_add(e->read_ms, READ_ALSO_MS);
 }
 
+/* A leader names the block: one that cannot be read leaves time for the newest. */
+static bool boundary_is_due(struct node *n)
+{
+    struct epochs *e = &n->epochs;
+    if (e->boundary_wanted <= ledger_valset(n->ledger)->chain_block)
+        e->boundary_wanted = 0;
+    bool again = e->boundary_wanted == e->boundary_read &&
+                 n->now_ms < time_add(e->boundary_ms, READ_AGAIN_MS);
+    return e->boundary_wanted != 0 && !again;
+}
+
 static void read_chain(struct node *n)
 {
     struct epochs *e = &n->epochs;
     if (e->reading || !chain_is_ready(n->chain))
         return;
-    enum err r;
-    if (e->boundary_wanted != 0)
-        r = chain_read_metagraph_at(n->chain, TOKEN_BOUNDARY, e->boundary_wanted, n->now_ms);
-    else if (is_due(n))
-        r = chain_read_metagraph(n->chain, TOKEN_LATEST, n->now_ms);
-    else
-        return;
-    e->reading = r == ERR_OK;
-    e->read_ms = n->now_ms;
-    e->read_block = e->finalized;
+    if (boundary_is_due(n)) {
+        e->boundary_read = e->boundary_wanted;
+        e->boundary_ms = n->now_ms;
+        e->reading = chain_read_metagraph_at(n->chain, TOKEN_BOUNDARY, e->boundary_wanted,
+                                             n->now_ms) == ERR_OK;
+    } else if (is_due(n)) {
+        e->read_ms = n->now_ms;
+        e->read_block = e->finalized;
+        e->reading = chain_read_metagraph(n->chain, TOKEN_LATEST, n->now_ms) == ERR_OK;
+    }
 }
 
 static void look_for_the_end(struct node *n)
@@ -242,6 +272,7 @@ static void on_out(struct node *n, const struct chain_out *out)
         break;
     case CHAIN_OUT_DOWN:
         e->chain_up = e->reading = false;
+        e->refused_count = 0;
         trace_word(trace_add(&n->trace, TRACE_WARN, "chain.down"), "why", chain_why_name(out->why));
         break;
     case CHAIN_OUT_HEAD:

@@ -217,12 +217,15 @@ struct node {
     struct epochs {
         bool chain_up, end_wanted; /* a boundary later than our set's block is final */
         bool reading;
-        uint64_t finalized, finalized_ms, read_ms, read_block, boundary_wanted;
+        uint64_t finalized, finalized_ms, read_ms, read_block;
+        uint64_t boundary_wanted, boundary_read, boundary_ms; /* read: the last one, then */
         uint64_t next_end; /* block of the chain's next epoch, as read last */
         struct hash finalized_hash;
         struct span next[4]; /* malloc'd: encoded op_epoch for recent boundaries */
         uint64_t next_block[4];
         uint32_t next_count;
+        uint64_t refused[4]; /* blocks that, as the chain says, end no epoch */
+        uint32_t refused_count;
     } epochs;
 
     struct anchors {
@@ -321,6 +324,8 @@ void epochs_close(struct node *n);
 void epochs_tick(struct node *n);
 const struct op_epoch *epochs_expected(struct node *n, const struct op_epoch *proposed,
                                        struct arena *scratch);
+/* No set can be taken from this block, whatever comes. */
+bool epochs_refuse(const struct node *n, uint64_t block);
 const struct op_epoch *epochs_next(struct node *n, struct arena *scratch);
 void epochs_drain(struct node *n);
 void epochs_extrinsic_signed(struct node *n, struct sign_wait *w);
