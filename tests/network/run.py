@@ -83,6 +83,16 @@ class Network(Net):
         for submission in self.finals:
             self.await_final(submission, nodes)
 
+    def prove_oldest(self):
+        """The first final result, by now most likely out of the state and in the log alone, as users see it."""
+        oldest, proof = next(iter(self.finals)), self.path("oldest.bundle")
+        shown = self.platform("submission", "show", oldest, "--rpc", self.nodes[0])
+        if "score 9882" not in shown:
+            raise Failure(f"the oldest submission is shown without its score: {shown}")
+        self.platform("audit", "bundle", "--submission", oldest, "--out", proof, "--rpc", self.nodes[0])
+        self.platform("audit", "verify", proof, "--genesis", self.path("genesis.bin"))
+        self.platform("score", "explain", self.address("miner1"), "--rpc", self.nodes[0])
+
     def leader(self):
         for v in self.rpc(self.living()[0], "validator_list")["validators"]:
             if v["leader"]:
@@ -242,6 +252,7 @@ def nothing_final_changes(net):
         net.node("start", i)
     net.await_ready(ALL)
     net.keep_finals(ALL)
+    net.prove_oldest()
     net.decide(list(ALL))
 
 
