@@ -71,6 +71,7 @@ struct daemon {
     uint32_t chain_count;
 
     uint64_t flush_ticket; /* asked for and not yet done */
+    bool new_guard;        /* nothing was ever voted from this folder */
     struct span *replay;   /* records read before the node existed */
     size_t replay_count, replay_room;
     uint64_t refused[64]; /* evaluations that found no worker */

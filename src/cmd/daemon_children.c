@@ -104,6 +104,8 @@ static bool signer_arguments(struct daemon *d, struct child_config *c)
     add(&a, "--genesis", settings_text(&d->settings, "genesis"));
     add(&a, "--hotkey", settings_text(&d->settings, "hotkey"));
     add(&a, "--log-format", settings_text(&d->settings, "log_format"));
+    if (d->new_guard)
+        own->signer_args[a.count++] = "--new-guard";
     if (!add_secret(d, c, &a, keys, "--key-fd", &own->key) ||
         !add_secret(d, c, &a, passwords, "--password-fd", &own->password))
         return false;

@@ -184,6 +184,7 @@ static bool open_stores(struct daemon *d, bool *whole)
                           &journal_is_new, &why);
     if (e != ERR_OK)
         return store_trouble(d, e, d->data_dir, why);
+    d->new_guard = d->replay_count == 0 || settings_bool(&d->settings, "new_guard");
     *whole = journal_is_new ? store_is_new && settings_bool(&d->settings, "new_network") : true;
     return true;
 }

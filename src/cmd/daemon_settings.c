@@ -54,6 +54,8 @@ static const struct setting table[] = {
      "systemd credential with that password"},
     {"signer_dir", SETTING_TEXT, "", 0, 0, NULL,
      "folder of the signer's guard; empty: DATA_DIR/signer"},
+    {"new_guard", SETTING_BOOL, "false", 0, 0, NULL,
+     "begin a new guard in place of one that is lost: the key must have signed nowhere since"},
     {"chain", SETTING_LIST, NULL, 0, 0, NULL, "WebSocket addresses of the chain", expect_chain},
     {"listen", SETTING_LIST, "/ip4/127.0.0.1/tcp/7800", 0, 0, NULL, "multiaddrs to listen on",
      expect_endpoint},

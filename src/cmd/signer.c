@@ -35,6 +35,10 @@ static const struct setting table[] = {
     {.name = "dir",
      .fallback = NULL,
      .help = "folder of the guard journal; never copy or restore it"},
+    {.name = "new_guard",
+     .kind = SETTING_BOOL,
+     .fallback = "false",
+     .help = "begin a guard journal when there is none: this key has signed nowhere yet"},
     {.name = "genesis", .fallback = NULL, .help = "genesis file of the network"},
     {.name = "calls",
      .kind = SETTING_LIST,
@@ -339,6 +343,10 @@ static int open_socket(const struct program *p, int *fd)
 static int guard_trouble(const struct program *p, enum err e, const char *why)
 {
     const char *dir = text(p, "dir");
+    if (e == ERR_NOT_FOUND)
+        return complain(p, EXIT_REFUSED, "the guard journal is missing", dir, why,
+                        "bring the folder back; a new guard is begun with --new-guard only, see "
+                        "docs/operators.md on a lost guard");
     if (e == ERR_FOREIGN || e == ERR_CORRUPT)
         return complain(p, EXIT_REFUSED,
                         "the guard journal is refused: signing could contradict it", dir, why,
@@ -363,7 +371,8 @@ static int open_guard(struct program *p, const struct signer_config *c, struct s
                             "end that signer");
     }
     if (e == ERR_OK)
-        e = sign_journal_open(journal, dir, &c->network, &c->hotkey, signer, &is_new, &why);
+        e = sign_journal_open(journal, dir, &c->network, &c->hotkey, signer,
+                              settings_bool(&p->settings, "new_guard"), &is_new, &why);
     if (e != ERR_OK)
         return guard_trouble(p, e, why);
     struct trace_event *t = event(p, TRACE_INFO, "signer.started");

@@ -39,16 +39,16 @@ static void file_path(const struct journal_file *j, uint64_t generation, char ou
 
 /* --- opening */
 
-static enum err list(const struct journal_file *j, uint64_t *oldest, uint64_t *newest)
+static enum err list(const char *path, const char *name, uint64_t *oldest, uint64_t *newest)
 {
-    DIR *dir = opendir(j->dir);
+    DIR *dir = opendir(path);
     if (dir == NULL)
         return ERR_IO;
-    size_t len = strlen(j->name);
+    size_t len = strlen(name);
     *oldest = *newest = 0;
     for (struct dirent *e = readdir(dir); e != NULL; e = readdir(dir)) {
         char *end;
-        if (strncmp(e->d_name, j->name, len) != 0 || e->d_name[len] != '.')
+        if (strncmp(e->d_name, name, len) != 0 || e->d_name[len] != '.')
             continue;
         uint64_t g = strtoull(e->d_name + len + 1, &end, 10);
         if (*end != '\0' || g == 0)
@@ -171,6 +171,12 @@ static enum err read_all(struct journal_file *j, uint64_t newest, const struct r
     return ERR_OK;
 }
 
+bool journal_file_exists(const char *dir, const char *name)
+{
+    uint64_t oldest, newest;
+    return list(dir, name, &oldest, &newest) == ERR_OK && newest != 0;
+}
+
 enum err journal_file_open(struct journal_file **out, const char *dir, const char *name,
                            const struct hash *network,
                            void (*on_record)(void *ctx, struct span record), void *ctx,
@@ -186,7 +192,7 @@ enum err journal_file_open(struct journal_file **out, const char *dir, const cha
     snprintf(j->name, sizeof j->name, "%s", name);
     j->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     uint64_t newest = 0;
-    enum err e = j->dir_fd < 0 ? ERR_IO : list(j, &j->oldest, &newest);
+    enum err e = j->dir_fd < 0 ? ERR_IO : list(dir, name, &j->oldest, &newest);
     *is_new = newest == 0;
     struct reading r = {on_record, ctx, why};
     if (e == ERR_OK && newest == 0) {

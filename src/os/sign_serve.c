@@ -33,10 +33,13 @@ static void on_record(void *ctx, struct span record)
 }
 
 enum err sign_journal_open(struct journal_file **out, const char *dir, const struct hash *network,
-                           const struct hotkey *hotkey, struct signer *s, bool *is_new,
-                           const char **why)
+                           const struct hotkey *hotkey, struct signer *s, bool may_begin,
+                           bool *is_new, const char **why)
 {
     struct replay r = {.signer = s};
+    *why = "without the record of what the key has signed it could sign twice";
+    if (!may_begin && !journal_file_exists(dir, "guard"))
+        return ERR_NOT_FOUND;
     uint8_t bytes[HASH_SIZE + HOTKEY_SIZE];
     struct wr w = wr_init((struct room){bytes, sizeof bytes});
     wr_raw(&w, hash_span(network));

@@ -21,11 +21,13 @@ enum {
 };
 
 /* sign_journal_open opens DIR/guard.* and replays it.  The journal is bound to
- * network and hotkey: another's is ERR_FOREIGN.  ERR_CORRUPT, ERR_IO; *why: a
- * sentence for the operator (static). */
+ * network and hotkey: another's is ERR_FOREIGN.  When there is none it begins one
+ * only if may_begin, else ERR_NOT_FOUND: a guard that got lost knows nothing of
+ * what was signed.  ERR_CORRUPT, ERR_IO; *why: a sentence for the operator
+ * (static). */
 enum err sign_journal_open(struct journal_file **out, const char *dir, const struct hash *network,
-                           const struct hotkey *hotkey, struct signer *s, bool *is_new,
-                           const char **why);
+                           const struct hotkey *hotkey, struct signer *s, bool may_begin,
+                           bool *is_new, const char **why);
 
 /* sign_serve answers on a connected stream until its other end closes it: ERR_OK.
  * ERR_TOO_BIG: a frame over SIGN_FRAME_MAX; ERR_MALFORMED: the end inside one;

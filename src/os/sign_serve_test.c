@@ -41,7 +41,7 @@ static enum err open_signer(const char *dir, const struct hotkey *hotkey, struct
     const char *why;
     assert_int_equal(arena_open(arena, signer_arena_size()), ERR_OK);
     assert_int_equal(signer_init(s, arena, &c), ERR_OK);
-    return sign_journal_open(j, dir, &network, hotkey, *s, &is_new, &why);
+    return sign_journal_open(j, dir, &network, hotkey, *s, true, &is_new, &why);
 }
 
 /* The process: it serves its end of the socket, hardened, until it is killed. */
@@ -248,6 +248,34 @@ static void damaged_and_foreign_guards_are_refused(void **state)
     arena_close(&arena);
 }
 
+/* A guard that is gone is not begun anew unless that is asked for. */
+static void a_lost_guard_is_missed(void **state)
+{
+    struct shop *p = *state;
+    const struct signer_config c = {.network = network, .hotkey = {{3}}, .sign = test_sign};
+    struct journal_file *j = NULL;
+    struct arena arena;
+    struct signer *s;
+    bool is_new = false;
+    const char *why = NULL;
+    assert_int_equal(arena_open(&arena, signer_arena_size()), ERR_OK);
+    assert_int_equal(signer_init(&s, &arena, &c), ERR_OK);
+    for (int i = 0; i < 2; i++) {
+        enum err e = sign_journal_open(&j, p->dir, &network, &c.hotkey, s, false, &is_new, &why);
+        assert_int_equal(e, ERR_NOT_FOUND); /* the second time too: nothing was made */
+        assert_non_null(strstr(why, "sign twice"));
+    }
+    assert_int_equal(sign_journal_open(&j, p->dir, &network, &c.hotkey, s, true, &is_new, &why),
+                     ERR_OK);
+    assert_true(is_new);
+    journal_file_close(j);
+    assert_int_equal(sign_journal_open(&j, p->dir, &network, &c.hotkey, s, false, &is_new, &why),
+                     ERR_OK);
+    assert_false(is_new);
+    journal_file_close(j);
+    arena_close(&arena);
+}
+
 static void a_socket_is_for_our_own_user(void **state)
 {
     struct shop *p = *state;
@@ -282,6 +310,7 @@ int main(void)
         SHOP_TEST(many_requests_come_back_in_order),
         SHOP_TEST(frames_have_a_limit),
         SHOP_TEST(damaged_and_foreign_guards_are_refused),
+        SHOP_TEST(a_lost_guard_is_missed),
         SHOP_TEST(a_socket_is_for_our_own_user),
     };
     signal(SIGPIPE, SIG_IGN);

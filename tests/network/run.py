@@ -350,6 +350,27 @@ def disk_fills_up(net):
     net.await_vote(victim)
 
 
+def lost_guard_is_missed(net):
+    """Without its guard the signer would sign a second vote: the node does not go on as if it were new."""
+    victim = 3
+    guard, away = net.path(f"node{victim}/signer"), net.path("guard-away")
+    net.node("stop", victim)
+    os.rename(guard, away)
+    mark = len(net.log(f"node{victim}"))
+    try:
+        net.node("start", victim)
+    except Failure:
+        pass  # It is gone before it was ready.
+    poll("the node to miss its guard", QUICK,
+         lambda: ("--new-guard" in net.log(f"node{victim}")[mark:], net.log(f"node{victim}")[mark:][-300:]))
+    poll("the node to end", QUICK, lambda: (net.pid(victim) == 0, net.pid(victim)))
+    shutil.rmtree(guard, ignore_errors=True)
+    os.rename(away, guard)
+    net.node("start", victim)
+    net.await_level(victim)
+    net.await_vote(victim)
+
+
 def disk_is_full(net, victim, place):
     mark = len(net.log(f"node{victim}"))
     filler = os.path.join(place, "filler")
@@ -505,6 +526,7 @@ STEPS = [
     ("two of four decide nothing and say why; with a third they go on", two_are_not_enough),
     ("kill -9 of workers and of the signer: replaced, nothing lost", helper_processes_die),
     ("a wiped node catches up and votes from the next epoch on", wiped_node_waits_for_its_epoch),
+    ("a signer whose guard is lost does not begin a new one by itself", lost_guard_is_missed),
     ("a second node with the same hotkey raises an alarm", second_node_with_the_key),
     ("a full disk: the node stops, says why, and goes on when there is space", disk_fills_up),
     ("the chain goes away and comes back", chain_goes_away),
