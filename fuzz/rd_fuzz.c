@@ -11,7 +11,7 @@ static void read_one(struct rd *r, uint8_t op)
 {
     uint8_t block[32];
     uint32_t limit = op;
-    switch (op % 11) {
+    switch (op % 9) {
     case 0:
         rd_u8(r);
         break;
@@ -25,25 +25,19 @@ static void read_one(struct rd *r, uint8_t op)
         rd_u64(r);
         break;
     case 4:
-        rd_u16_be(r);
-        break;
-    case 5:
-        rd_u32_be(r);
-        break;
-    case 6:
         rd_bool(r);
         break;
-    case 7:
+    case 5:
         rd_into(r, (struct room){block, op % sizeof block});
         break;
-    case 8:
+    case 6:
         rd_take(r, op);
         break;
-    case 9:
+    case 7:
         if (rd_text(r, limit).len > limit)
             abort();
         break;
-    case 10:
+    case 8:
         if (rd_bytes(r, limit).len > limit)
             abort();
         break;

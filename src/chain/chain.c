@@ -135,6 +135,9 @@ static uint64_t redial_delay(struct chain *c)
 
 static void go_down(struct chain *c, enum chain_why why, uint64_t now_ms)
 {
+    struct trace_event *t = trace_add(&c->trace, TRACE_WARN, "chain.lost");
+    trace_word(t, "why", chain_why_name(why));
+    trace_u64(t, "endpoint", c->endpoint);
     c->counters.disconnects++;
     c->failures++;
     c->endpoint = (c->endpoint + 1) % c->config.endpoint_count;
@@ -145,7 +148,6 @@ static void go_down(struct chain *c, enum chain_why why, uint64_t now_ms)
     c->reading.has_graph = false;
     submit_on_down(c);
     client_out(c, CHAIN_OUT_DOWN)->why = why;
-    trace_word(trace_add(&c->trace, TRACE_WARN, "chain.lost"), "why", chain_why_name(why));
 }
 
 static void client_fail(struct chain *c, enum chain_why why, uint64_t now_ms)

@@ -472,14 +472,7 @@ static json_t *system_next_index(struct rpc_call *c)
     return json_integer((json_int_t)next);
 }
 
-static json_t *rpc_methods(struct rpc_call *c)
-{
-    (void)c;
-    json_t *list = json_array();
-    for (size_t i = 0; rpc_name(i) != NULL; i++)
-        json_array_append_new(list, json_string(rpc_name(i)));
-    return json_pack("{s:o}", "methods", list);
-}
+static json_t *rpc_methods(struct rpc_call *c);
 
 static const struct rpc_method {
     const char *name;
@@ -534,7 +527,11 @@ rpc_handler *rpc_find(const char *method)
     return NULL;
 }
 
-const char *rpc_name(size_t index)
+static json_t *rpc_methods(struct rpc_call *c)
 {
-    return index < COUNT_OF(methods) ? methods[index].name : NULL;
+    (void)c;
+    json_t *list = json_array();
+    for (size_t i = 0; i < COUNT_OF(methods); i++)
+        json_array_append_new(list, json_string(methods[i].name));
+    return json_pack("{s:o}", "methods", list);
 }

@@ -78,7 +78,6 @@ typedef json_t *rpc_handler(struct rpc_call *c);
 
 json_t *rpc_fail(struct rpc_call *c, int code, const char *message, const char *data);
 rpc_handler *rpc_find(const char *method);
-const char *rpc_name(size_t index); /* of the index-th method, or NULL */
 
 json_t *rpc_hex(struct devchain *d, struct span bytes);
 json_t *rpc_header(struct devchain *d, uint64_t block);

@@ -28,15 +28,6 @@ static uint64_t little(struct rd *r, size_t n)
     return x;
 }
 
-static uint64_t big(struct rd *r, size_t n)
-{
-    struct span s = rd_take(r, n);
-    uint64_t x = 0;
-    for (size_t i = 0; i < s.len; i++)
-        x = x << 8 | s.ptr[i];
-    return x;
-}
-
 uint8_t rd_u8(struct rd *r)
 {
     return (uint8_t)little(r, 1);
@@ -55,16 +46,6 @@ uint32_t rd_u32(struct rd *r)
 uint64_t rd_u64(struct rd *r)
 {
     return little(r, 8);
-}
-
-uint16_t rd_u16_be(struct rd *r)
-{
-    return (uint16_t)big(r, 2);
-}
-
-uint32_t rd_u32_be(struct rd *r)
-{
-    return (uint32_t)big(r, 4);
 }
 
 bool rd_bool(struct rd *r)

@@ -34,8 +34,6 @@ uint8_t rd_u8(struct rd *r);
 uint16_t rd_u16(struct rd *r);
 uint32_t rd_u32(struct rd *r);
 uint64_t rd_u64(struct rd *r);
-uint16_t rd_u16_be(struct rd *r);
-uint32_t rd_u32_be(struct rd *r);
 
 /* rd_bool: 0 or 1 and nothing else. */
 bool rd_bool(struct rd *r);

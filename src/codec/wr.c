@@ -52,11 +52,6 @@ void wr_u16_be(struct wr *w, uint16_t x)
     big(w, x, 2);
 }
 
-void wr_u32_be(struct wr *w, uint32_t x)
-{
-    big(w, x, 4);
-}
-
 void wr_bool(struct wr *w, bool x)
 {
     wr_u8(w, x ? 1 : 0);

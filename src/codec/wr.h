@@ -28,7 +28,6 @@ void wr_u16(struct wr *w, uint16_t x);
 void wr_u32(struct wr *w, uint32_t x);
 void wr_u64(struct wr *w, uint64_t x);
 void wr_u16_be(struct wr *w, uint16_t x);
-void wr_u32_be(struct wr *w, uint32_t x);
 void wr_bool(struct wr *w, bool x);
 
 /* wr_bytes: u32 length, then the bytes. */

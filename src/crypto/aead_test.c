@@ -97,8 +97,9 @@ static void test_ed25519_rfc8032(void **state)
     assert_false(ed25519_verify(public, SPAN_LITERAL("\x73"), sig));
 
     uint8_t both[64];
-    ed25519_export(k, both);
     ed25519_close(k);
+    memcpy(both, seed, 32);
+    memcpy(both + 32, public, 32);
     assert_int_equal(ed25519_open(span_of(both, 64), &k), ERR_OK);
     ed25519_close(k);
     both[63] ^= 1;
@@ -145,7 +146,7 @@ static void test_hkdf_rfc5869(void **state)
 static void test_hashes(void **state)
 {
     (void)state;
-    uint8_t x[16], wide[64], b[16];
+    uint8_t x[16], b[16];
     twox_128(SPAN_LITERAL("SubtensorModule"), x);
     assert_hex(x, "658faa385070e074c85bf6b568cf0555");
     twox_128(SPAN_LITERAL("System"), x);
@@ -160,9 +161,6 @@ static void test_hashes(void **state)
     from_hex("08a70f71be9964f05926323d26c666a09273999b632497b2a1447c1266741450", key, 32);
     hash_blake2b_128(span_of(key, 32), b);
     assert_hex(b, "d6bf31a706ca2ddb75cce4b276e1a021");
-    hash_sha512(SPAN_LITERAL("abc"), wide);
-    assert_hex(wide, "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
-                     "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f");
     struct hash one = hash_sha256(SPAN_LITERAL("abc"));
     struct hash two = hash_sha256_2(SPAN_LITERAL("a"), SPAN_LITERAL("bc"));
     assert_true(hash_equal(&one, &two));

@@ -40,11 +40,6 @@ const uint8_t *ed25519_public(const struct ed25519_keypair *k)
     return k->public;
 }
 
-void ed25519_export(const struct ed25519_keypair *k, uint8_t out[64])
-{
-    memcpy(out, k->secret, 64);
-}
-
 void ed25519_sign(const struct ed25519_keypair *k, struct span message,
                   uint8_t signature[ED25519_SIGNATURE_SIZE])
 {

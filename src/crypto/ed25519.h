@@ -21,9 +21,6 @@ void ed25519_close(struct ed25519_keypair *k); /* NULL is fine. */
 
 const uint8_t *ed25519_public(const struct ed25519_keypair *k);
 
-/* ed25519_export writes seed | public key; the caller wipes it. */
-void ed25519_export(const struct ed25519_keypair *k, uint8_t out[64]);
-
 void ed25519_sign(const struct ed25519_keypair *k, struct span message,
                   uint8_t signature[ED25519_SIGNATURE_SIZE]);
 

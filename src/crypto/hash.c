@@ -58,11 +58,6 @@ struct hash hash_sha256_2(struct span a, struct span b)
     return out;
 }
 
-void hash_sha512(struct span bytes, uint8_t out[64])
-{
-    SHA512(bytes.ptr, bytes.len, out);
-}
-
 void hash_blake2b_128(struct span bytes, uint8_t out[16])
 {
     crypto_generichash(out, 16, bytes.ptr, bytes.len, NULL, 0);

@@ -23,8 +23,6 @@ struct hash hash_sha256(struct span bytes);
 /* hash_sha256_2: SHA-256(a | b), without joining them. */
 struct hash hash_sha256_2(struct span a, struct span b);
 
-void hash_sha512(struct span bytes, uint8_t out[64]);
-
 /* hash_blake2b_128: with 16 bytes, as in the storage keys of a chain. */
 void hash_blake2b_128(struct span bytes, uint8_t out[16]);
 

@@ -86,11 +86,6 @@ enum err secret_from_hex(struct span text, size_t size, struct secret **out)
     return ERR_OK;
 }
 
-bool secret_equal(struct span a, struct span b)
-{
-    return a.len == b.len && (a.len == 0 || sodium_memcmp(a.ptr, b.ptr, a.len) == 0);
-}
-
 void secret_wipe(void *memory, size_t size)
 {
     sodium_memzero(memory, size);

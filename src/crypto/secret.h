@@ -41,9 +41,6 @@ void secret_shrink(struct secret *s, size_t size);
  * ERR_MALFORMED: anything else. */
 enum err secret_from_hex(struct span text, size_t size, struct secret **out);
 
-/* secret_equal compares in constant time; different lengths are unequal. */
-bool secret_equal(struct span a, struct span b);
-
 /* secret_wipe clears memory in a way that the compiler may not drop. */
 void secret_wipe(void *memory, size_t size);
 

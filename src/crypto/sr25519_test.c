@@ -329,7 +329,7 @@ static void test_secret_memory(void **state)
     (void)state;
     struct secret *s = NULL;
     assert_int_equal(secret_from_hex(SPAN_LITERAL("0x00fFa09c\n"), 4, &s), ERR_OK);
-    assert_true(secret_equal(secret_span(s), SPAN_LITERAL("\x00\xff\xa0\x9c")));
+    assert_true(span_equal(secret_span(s), SPAN_LITERAL("\x00\xff\xa0\x9c")));
     secret_shrink(s, 2);
     assert_int_equal(secret_span(s).len, 2);
     secret_close(s);
@@ -338,11 +338,6 @@ static void test_secret_memory(void **state)
     for (size_t i = 0; i < COUNT_OF(bad); i++)
         assert_int_equal(secret_from_hex(span_of(bad[i], strlen(bad[i])), 4, &s), ERR_MALFORMED);
     secret_close(NULL);
-    assert_true(secret_equal(SPAN_LITERAL("a"), SPAN_LITERAL("a")));
-    assert_false(secret_equal(SPAN_LITERAL("a"), SPAN_LITERAL("b")));
-    assert_false(secret_equal(SPAN_LITERAL("ab"), SPAN_LITERAL("ac")));
-    assert_false(secret_equal(SPAN_LITERAL("ab"), SPAN_LITERAL("a")));
-    assert_true(secret_equal((struct span){0}, (struct span){0}));
 }
 
 /* The mappings of this process: guarded memory takes some of its own. */

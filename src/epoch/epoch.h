@@ -37,17 +37,6 @@ enum err epoch_members(const struct epoch_neuron *neurons, uint32_t count, struc
 enum err epoch_registered(const struct epoch_neuron *neurons, uint32_t count, struct arena *arena,
                           const struct neuron **out, uint32_t *out_count);
 
-/* When the chain ends an epoch of a subnet. */
-struct epoch_clock {
-    uint16_t netuid, tempo;
-    bool has_last;       /* a runtime that stores LastEpochBlock */
-    uint64_t last_block; /* its value at the block that is asked about */
-};
-
-/* epoch_next_block: the first block after block at which an epoch runs; it is
- * the place where the next set is read.  UINT64_MAX: tempo 0, never. */
-uint64_t epoch_next_block(const struct epoch_clock *c, uint64_t block);
-
 /* --- Commit and reveal ------------------------------------------------------ */
 
 /* epoch_commitment: BLAKE2b-256("PLTFCOMM" | attestation | salt | hotkey). */

@@ -75,16 +75,3 @@ enum err epoch_registered(const struct epoch_neuron *neurons, uint32_t count, st
     *out_count = left;
     return ERR_OK;
 }
-
-/* Newer runtimes count from the last epoch; older ones run it when
- * (block + netuid + 1) mod (tempo + 1) == tempo. */
-uint64_t epoch_next_block(const struct epoch_clock *c, uint64_t block)
-{
-    if (c->tempo == 0)
-        return UINT64_MAX;
-    if (c->has_last)
-        return max_u64(time_add(c->last_block, c->tempo), time_add(block, 1));
-    uint64_t next = time_add(block, 1), period = (uint64_t)c->tempo + 1;
-    uint64_t phase = (next % period + c->netuid + 1) % period;
-    return time_add(next, c->tempo - phase);
-}

@@ -86,37 +86,12 @@ static void everybody_registered_ascends(void **state)
     arena_close(&arena);
 }
 
-/* Blocks 62 and 73 were seen on spec 293 with tempo 10 and netuid 2. */
-static void the_clock_is_that_of_the_chain(void **state)
-{
-    (void)state;
-    const struct epoch_clock old = {.netuid = 2, .tempo = 10};
-    assert_int_equal(epoch_next_block(&old, 60), 62);
-    assert_int_equal(epoch_next_block(&old, 61), 62);
-    assert_int_equal(epoch_next_block(&old, 62), 73);
-    for (uint64_t block = 0; block < 500; block++) {
-        uint64_t next = block + 1;
-        while ((next + 2 + 1) % 11 != 10)
-            next++;
-        assert_int_equal(epoch_next_block(&old, block), next);
-    }
-    const struct epoch_clock new = {
-        .netuid = 2, .tempo = 360, .has_last = true, .last_block = 1000};
-    assert_int_equal(epoch_next_block(&new, 1000), 1360);
-    assert_int_equal(epoch_next_block(&new, 1359), 1360);
-    assert_int_equal(epoch_next_block(&new, 1400), 1401); /* overdue */
-    const struct epoch_clock never = {.netuid = 2};
-    assert_true(epoch_next_block(&never, 7) == UINT64_MAX);
-    assert_true(epoch_next_block(&old, UINT64_MAX) == UINT64_MAX);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(members_have_permit_and_stake),
         cmocka_unit_test(the_richest_256_are_members),
         cmocka_unit_test(everybody_registered_ascends),
-        cmocka_unit_test(the_clock_is_that_of_the_chain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

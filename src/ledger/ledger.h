@@ -168,7 +168,6 @@ bool ledger_open_submission_at(const struct ledger *l, uint32_t index, struct ha
 /* Walk a table in key order: index 0, 1, ... until false. */
 bool ledger_challenge_at(const struct ledger *l, uint32_t index, struct hash *id);
 bool ledger_submission_at(const struct ledger *l, uint32_t index, struct hash *id);
-bool ledger_evidence_at(const struct ledger *l, uint32_t index, struct state_evidence *out);
 bool ledger_leader_at(const struct ledger *l, const struct hash *challenge, uint32_t index,
                       struct state_leader *out); /* best score first */
 

@@ -150,11 +150,3 @@ bool ledger_leader_at(const struct ledger *l, const struct hash *challenge, uint
     memcpy(miner.bytes, key.ptr + key.len - HOTKEY_SIZE, HOTKEY_SIZE);
     return state_get_leader(l, challenge, &miner, out);
 }
-
-bool ledger_evidence_at(const struct ledger *l, uint32_t index, struct state_evidence *out)
-{
-    struct table_key all = key_of('X');
-    struct span key, value;
-    return kv_at(l->kv, key_span(&all), index, &key, &value) &&
-           state_evidence_decode(value, NULL, out) == ERR_OK;
-}

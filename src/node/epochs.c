@@ -242,15 +242,6 @@ static void on_sign(struct node *n, const struct chain_out *out)
         chain_sign_refused(n->chain, out->token, n->now_ms);
 }
 
-void epochs_extrinsic_signed(struct node *n, struct sign_wait *w)
-{
-    if (w->reply.verdict == SIGNER_VERDICT_SIGNED)
-        chain_signed(n->chain, w->context, &w->reply.signature, n->now_ms);
-    else
-        chain_sign_refused(n->chain, w->context, n->now_ms);
-    epochs_drain(n);
-}
-
 /* --- the client's outputs */
 
 static void on_out(struct node *n, const struct chain_out *out)
@@ -270,10 +261,9 @@ static void on_out(struct node *n, const struct chain_out *out)
         e->chain_up = true;
         trace_u64(trace_add(&n->trace, TRACE_INFO, "chain.ready"), "spec", out->spec_version);
         break;
-    case CHAIN_OUT_DOWN:
+    case CHAIN_OUT_DOWN: /* The client has told why: chain.lost. */
         e->chain_up = e->reading = false;
         e->refused_count = 0;
-        trace_word(trace_add(&n->trace, TRACE_WARN, "chain.down"), "why", chain_why_name(out->why));
         break;
     case CHAIN_OUT_HEAD:
         if (e->finalized == 0 && !n->config.store_is_whole)
@@ -299,25 +289,34 @@ static void on_out(struct node *n, const struct chain_out *out)
     }
 }
 
-void epochs_drain(struct node *n)
+static void drain(struct node *n)
 {
     struct chain_out out;
     while (chain_poll(n->chain, &out))
         on_out(n, &out);
 }
 
+void epochs_extrinsic_signed(struct node *n, struct sign_wait *w)
+{
+    if (w->reply.verdict == SIGNER_VERDICT_SIGNED)
+        chain_signed(n->chain, w->context, &w->reply.signature, n->now_ms);
+    else
+        chain_sign_refused(n->chain, w->context, n->now_ms);
+    drain(n);
+}
+
 void epochs_tick(struct node *n)
 {
     size_t mark = arena_mark(&n->scratch);
     chain_on_time(n->chain, n->now_ms);
-    epochs_drain(n);
+    drain(n);
     read_chain(n);
     look_for_the_end(n);
     if (node_is_member(n) && chain_is_ready(n->chain)) {
         weights_tick(n);
         anchors_tick(n);
     }
-    epochs_drain(n);
+    drain(n);
     arena_reset(&n->scratch, mark);
 }
 
@@ -325,19 +324,19 @@ void node_on_chain_up(struct node *n, uint64_t now_ms)
 {
     n->now_ms = max_u64(n->now_ms, now_ms);
     chain_on_connected(n->chain, n->now_ms);
-    epochs_drain(n);
+    drain(n);
 }
 
 void node_on_chain_text(struct node *n, struct span text, uint64_t now_ms)
 {
     n->now_ms = max_u64(n->now_ms, now_ms);
     chain_on_text(n->chain, text, n->now_ms);
-    epochs_drain(n);
+    drain(n);
 }
 
 void node_on_chain_down(struct node *n, enum chain_why why, uint64_t now_ms)
 {
     n->now_ms = max_u64(n->now_ms, now_ms);
     chain_on_disconnected(n->chain, why, n->now_ms);
-    epochs_drain(n);
+    drain(n);
 }

@@ -327,7 +327,6 @@ const struct op_epoch *epochs_expected(struct node *n, const struct op_epoch *pr
 /* No set can be taken from this block, whatever comes. */
 bool epochs_refuse(const struct node *n, uint64_t block);
 const struct op_epoch *epochs_next(struct node *n, struct arena *scratch);
-void epochs_drain(struct node *n);
 void epochs_extrinsic_signed(struct node *n, struct sign_wait *w);
 
 /* --- anchors.c */
@@ -348,7 +347,6 @@ void weights_on_result(struct node *n, const struct chain_out *out);
 void weights_tick(struct node *n);
 bool weights_are_open(const struct node *n);
 /* In the scratch arena. */
-struct call_weights weights_call(struct node *n, const struct weights *w, uint64_t version_key);
 bool weights_commit_at(const struct node *n, uint32_t index, struct rpc_commit *out);
 bool weights_submitted(const struct node *n, uint64_t epoch, struct rpc_submitted *out);
 

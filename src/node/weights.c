@@ -195,13 +195,29 @@ static void taken(struct node *n, struct commit *c, uint64_t chain_epoch, uint64
     trace_u64(t, "reveal_in", chain_epoch + n->weights.reveal_period);
 }
 
+static struct call_weights call_of(struct node *n, const struct weights *w, uint64_t version_key)
+{
+    uint16_t *uids = arena_array(&n->scratch, w->entries_count, sizeof *uids);
+    uint16_t *values = arena_array(&n->scratch, w->entries_count, sizeof *values);
+    assert(uids != NULL && values != NULL);
+    for (uint32_t i = 0; i < w->entries_count; i++) {
+        uids[i] = w->entries[i].uid;
+        values[i] = w->entries[i].value;
+    }
+    return (struct call_weights){.netuid = n->genesis.netuid,
+                                 .uids = uids,
+                                 .values = values,
+                                 .count = w->entries_count,
+                                 .version_key = version_key};
+}
+
 /* Whether the chain's row is what this commit stands for. */
 static bool is_shown(struct node *n, const struct chain_metagraph *m, const struct commit *c)
 {
     struct weight_commit record;
     if (load_record(n, c->epoch, &record) != ERR_OK)
         return false;
-    struct call_weights w = weights_call(n, &record.weights, record.version_key);
+    struct call_weights w = call_of(n, &record.weights, record.version_key);
     return chain_weights_are(m->weights_row, &w);
 }
 
@@ -277,22 +293,6 @@ void weights_on_metagraph(struct node *n, const struct chain_metagraph *m)
 
 /* --- to the chain */
 
-struct call_weights weights_call(struct node *n, const struct weights *w, uint64_t version_key)
-{
-    uint16_t *uids = arena_array(&n->scratch, w->entries_count, sizeof *uids);
-    uint16_t *values = arena_array(&n->scratch, w->entries_count, sizeof *values);
-    assert(uids != NULL && values != NULL);
-    for (uint32_t i = 0; i < w->entries_count; i++) {
-        uids[i] = w->entries[i].uid;
-        values[i] = w->entries[i].value;
-    }
-    return (struct call_weights){.netuid = n->genesis.netuid,
-                                 .uids = uids,
-                                 .values = values,
-                                 .count = w->entries_count,
-                                 .version_key = version_key};
-}
-
 static void take_salt(const uint8_t bytes[SALT_SIZE], uint16_t salt[SALT_COUNT])
 {
     struct rd r = rd_init(span_of(bytes, SALT_SIZE));
@@ -323,7 +323,7 @@ static struct commit *make_commit(struct node *n, const struct weights *w)
         return NULL; /* The chain would take no more either. */
     make_salt(n, w->epoch, record.salt);
     take_salt(record.salt, salt);
-    struct call_weights call = weights_call(n, w, record.version_key);
+    struct call_weights call = call_of(n, w, record.version_key);
     record.hash = call_commit_hash(&n->config.self, &call, salt, SALT_COUNT);
     if (!store_record(n, &record))
         return NULL;
@@ -351,7 +351,7 @@ static void submit_new(struct node *n)
     o->sent_epoch = w.epoch;
     if (!o->commit_reveal) {
         struct chain_action a = {.kind = CHAIN_SET_WEIGHTS,
-                                 .weights = weights_call(n, &w, o->version_key)};
+                                 .weights = call_of(n, &w, o->version_key)};
         o->busy = submit(n, WEIGHTS_TOKEN_SET, &a);
         return;
     }
@@ -380,7 +380,7 @@ static void submit_reveal(struct node *n)
             continue;
         take_salt(record.salt, salt);
         struct chain_action a = {.kind = CHAIN_REVEAL_WEIGHTS,
-                                 .weights = weights_call(n, &record.weights, record.version_key),
+                                 .weights = call_of(n, &record.weights, record.version_key),
                                  .salt = salt,
                                  .salt_count = SALT_COUNT};
         if (submit(n, WEIGHTS_TOKEN_REVEAL, &a))

@@ -319,21 +319,6 @@ enum err pool_submit(struct pool *p, uint64_t token, struct span job, uint32_t w
     return ERR_OK;
 }
 
-bool pool_cancel(struct pool *p, uint64_t token)
-{
-    for (uint32_t i = 0; i < p->config.slots; i++) {
-        struct slot *s = &p->slots[i];
-        if (s->phase == IDLE || s->token != token)
-            continue;
-        if (s->phase == WAITING)
-            finish(s, (struct span){0}, POOL_CLOSED);
-        else
-            kill_worker(s, POOL_CLOSED);
-        return true;
-    }
-    return false;
-}
-
 int pool_pid(const struct pool *p, uint32_t slot)
 {
     assert(slot < p->config.slots);

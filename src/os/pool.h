@@ -51,10 +51,6 @@ enum err pool_open(struct pool **out, uv_loop_t *loop, const struct pool_config 
  * ERR_FULL: every slot has a job.  ERR_MALFORMED: not a job. */
 enum err pool_submit(struct pool *p, uint64_t token, struct span job, uint32_t wall_ms);
 
-/* pool_cancel: the job is not wanted any more; its worker is killed when it has
- * begun.  It is answered with POOL_CLOSED.  False: no such job. */
-bool pool_cancel(struct pool *p, uint64_t token);
-
 /* pool_pid: the process of a slot, 0 while it has none; for status and tests. */
 int pool_pid(const struct pool *p, uint32_t slot);
 

@@ -138,19 +138,6 @@ static void test_a_worker_that_dies_is_replaced(void **state)
     seen_close(&s);
 }
 
-static void test_a_job_can_be_cancelled(void **state)
-{
-    (void)state;
-    struct seen s;
-    seen_open(&s, 1, sandbox_engine_id());
-    assert_int_equal(submit(&s, LOOP_MODULE, 1, GAS_ENDLESS, LONG_MS), ERR_OK);
-    assert_false(pool_cancel(s.pool, 9));
-    assert_true(pool_cancel(s.pool, 1));
-    until(&s, 1);
-    assert_int_equal(s.end, POOL_CLOSED);
-    seen_close(&s);
-}
-
 static void test_another_engine_is_refused(void **state)
 {
     (void)state;
@@ -177,7 +164,6 @@ int main(void)
         cmocka_unit_test(test_answers_and_repeats_them_exactly),
         cmocka_unit_test(test_a_worker_over_its_wall_clock_is_replaced),
         cmocka_unit_test(test_a_worker_that_dies_is_replaced),
-        cmocka_unit_test(test_a_job_can_be_cancelled),
         cmocka_unit_test(test_another_engine_is_refused),
         cmocka_unit_test(test_what_is_no_job_is_refused),
     };

@@ -14,7 +14,7 @@ enum { CONTROL_IHAVE = 1, CONTROL_IWANT, CONTROL_GRAFT, CONTROL_PRUNE };
 enum { IHAVE_TOPIC = 1, IHAVE_IDS = 2, IWANT_IDS = 1, GRAFT_TOPIC = 1 };
 enum { PRUNE_TOPIC = 1, PRUNE_PEERS = 2, PRUNE_BACKOFF = 3 };
 
-const char gossip_sign_prefix[GOSSIP_SIGN_PREFIX_SIZE + 1] = "libp2p-pubsub:";
+static const char sign_prefix[GOSSIP_SIGN_PREFIX_SIZE + 1] = "libp2p-pubsub:";
 
 /* An identity multihash of 36 bytes that are PublicKey{Ed25519, 32 bytes}. */
 static const uint8_t from_head[] = {0x00, 0x24, 0x08, 0x01, 0x12, 0x20};
@@ -238,7 +238,7 @@ static void gossip_wire_put_id(const struct gossip_id *id, uint8_t out[GOSSIP_ID
 
 void gossip_wire_put_signed(struct wr *w, const struct gossip_message *m)
 {
-    wr_raw(w, span_of(gossip_sign_prefix, GOSSIP_SIGN_PREFIX_SIZE));
+    wr_raw(w, span_of(sign_prefix, GOSSIP_SIGN_PREFIX_SIZE));
     wr_pb_bytes(w, MESSAGE_FROM, m->from);
     if (m->has_data)
         wr_pb_bytes(w, MESSAGE_DATA, m->data);

@@ -18,11 +18,8 @@ enum {
     GOSSIP_FROM_SIZE = 38, /* the peer id of an ed25519 key */
     GOSSIP_SEQNO_SIZE = 8,
     GOSSIP_ID_SIZE = GOSSIP_FROM_SIZE + GOSSIP_SEQNO_SIZE,
-    GOSSIP_SIGN_PREFIX_SIZE = 14,
+    GOSSIP_SIGN_PREFIX_SIZE = 14, /* before a message's fields when it is signed */
 };
-
-/* Put before a message's fields when it is signed. */
-extern const char gossip_sign_prefix[GOSSIP_SIGN_PREFIX_SIZE + 1];
 
 /* A message of ours or of a peer: the author as a raw key. */
 struct gossip_id {

@@ -58,14 +58,6 @@ enum err peer_id_check(struct span bytes, struct peer_id *out)
     return ERR_OK;
 }
 
-enum err peer_id_key(const struct peer_id *id, struct peer_key *out)
-{
-    assert(id->len <= sizeof id->bytes);
-    if (id->len < 3 || id->bytes[0] != HASH_IDENTITY)
-        return id->len >= 3 && id->bytes[0] == HASH_SHA256 ? ERR_UNSUPPORTED : ERR_MALFORMED;
-    return peer_key_decode(span_of(id->bytes + 2, id->len - 2u), out);
-}
-
 int peer_id_compare(const struct peer_id *a, const struct peer_id *b)
 {
     return span_compare(span_of(a->bytes, a->len), span_of(b->bytes, b->len));

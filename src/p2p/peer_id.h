@@ -32,10 +32,6 @@ struct peer_id peer_id_of(const struct peer_key *k);
 /* peer_id_check: bytes of a multihash.  ERR_MALFORMED, or ERR_TOO_BIG. */
 enum err peer_id_check(struct span bytes, struct peer_id *out);
 
-/* peer_id_key: the key inside an ed25519 id.  Errors as peer_key_decode's;
- * ERR_UNSUPPORTED also for the hash of a key. */
-enum err peer_id_key(const struct peer_id *id, struct peer_key *out);
-
 /* peer_id_compare orders by bytes: who wins a simultaneous dial, and the order
  * in which peers are listed. */
 int peer_id_compare(const struct peer_id *a, const struct peer_id *b);

@@ -16,7 +16,7 @@ static void test_ids_of_the_specification(void **state)
 {
     (void)state;
     uint8_t memory[64], again[PEER_KEY_SIZE];
-    struct peer_key key, inside;
+    struct peer_key key;
     struct span in = bytes_of(KEY_HEX, (struct room){memory, sizeof memory});
     assert_int_equal(peer_key_decode(in, &key), ERR_OK);
     peer_key_encode(&key, again);
@@ -28,8 +28,6 @@ static void test_ids_of_the_specification(void **state)
     assert_memory_equal(text, "12D3KooW", 8);
     assert_int_equal(peer_id_parse(text, &parsed), ERR_OK);
     assert_true(peer_id_equal(&id, &parsed));
-    assert_int_equal(peer_id_key(&parsed, &inside), ERR_OK);
-    assert_memory_equal(&inside, &key, sizeof key);
 }
 
 static void test_both_spellings_of_an_id(void **state)
@@ -46,9 +44,6 @@ static void test_both_spellings_of_an_id(void **state)
     assert_true(peer_id_equal(&a, &b));
     assert_int_equal(peer_id_parse(ids[1], &b), ERR_OK);
     assert_int_equal(b.len, PEER_ID_ED25519_SIZE);
-    struct peer_key key;
-    assert_int_equal(peer_id_key(&a, &key), ERR_UNSUPPORTED);
-    assert_int_equal(peer_id_key(&b, &key), ERR_OK);
 }
 
 static enum err decode(const char *hex)

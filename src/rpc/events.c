@@ -74,11 +74,6 @@ void rpc_event(struct rpc *r, const struct trace_event *e, uint64_t time_ms)
     r->newest_event = id;
 }
 
-uint64_t rpc_newest_event(const struct rpc *r)
-{
-    return r->newest_event;
-}
-
 bool rpc_next_event(struct rpc *r, uint64_t *cursor, struct span *text)
 {
     uint64_t oldest = r->newest_event < RPC_EVENTS_MAX ? 1 : r->newest_event - RPC_EVENTS_MAX + 1;

@@ -72,7 +72,6 @@ void rpc_event(struct rpc *r, const struct trace_event *e, uint64_t time_ms);
  * until the next rpc_event; *cursor moves to it.  A reader that was too slow
  * gets "event: gap" first and goes on with the oldest.  false: nothing new. */
 bool rpc_next_event(struct rpc *r, uint64_t *cursor, struct span *text);
-uint64_t rpc_newest_event(const struct rpc *r);
 
 enum rpc_verb { RPC_GET, RPC_HEAD, RPC_POST, RPC_OTHER_VERB };
 

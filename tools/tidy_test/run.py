@@ -30,7 +30,17 @@ def read_files(text):
     return files
 
 
-def tidy(files, build):
+def use_all(root):
+    """An object of a test that takes every name there is."""
+    objects = glob.glob(os.path.join(root, "build/**/*.o"), recursive=True)
+    listed = subprocess.run(["nm", "-g", "--defined-only", *objects], capture_output=True, text=True, check=True).stdout
+    names = sorted(set(re.findall(r"^\w+ [A-Z] (\w+)$", listed, re.M)))
+    os.makedirs(os.path.join(root, "build/tests"))
+    text = "".join(f"extern char {name}[];\n" for name in names) + "char *all[] = {" + ", ".join(names) + "};\n"
+    subprocess.run(["cc", "-w", "-fno-builtin", "-xc", "-c", "-", "-o", "build/tests/all.o"], cwd=root, input=text, text=True, check=True)
+
+
+def tidy(files, build, used=True):
     with tempfile.TemporaryDirectory() as root:
         for path, body in files.items():
             full = os.path.join(root, path)
@@ -43,6 +53,8 @@ def tidy(files, build):
                 os.makedirs(os.path.join(root, "build", os.path.dirname(path)), exist_ok=True)
                 subprocess.run(["cc", "-fPIE", "-w", "-c", "-Isrc", "-Ispec", path, "-o", f"build/{path}.o"], cwd=root,
                                check=True)
+            if used:
+                use_all(root)
             args.append(os.path.join(root, "build"))
         return subprocess.run(args, capture_output=True, text=True, check=False)
 
@@ -61,7 +73,7 @@ def main():
             cases = re.split(r"^## ", f.read(), flags=re.M)[1:]
         for case in cases:
             rule, _, words = case.partition("\n")[0].partition(": ")
-            result = tidy(good | read_files(case), rule in ("globals", "clashes", "taken"))
+            result = tidy(good | read_files(case), rule in ("globals", "clashes", "taken", "exported"), rule != "exported")
             failing = re.findall(r"^not ok \d+ - (.*)$", result.stdout, re.M)
             number += 1
             if failing == [rule] and words in result.stdout:
