@@ -50,7 +50,7 @@ run_meson() {
     local name=$1 dir=build/$2 status=0
     setup_build "$2" || { tally "$name" 0 1; return 0; }
     rm -f "$dir/meson-logs/testlog.json"
-    step "$name" meson test -C "$dir" --no-rebuild --suite unit --timeout-multiplier 4 --print-errorlogs || status=$?
+    step "$name" meson test -C "$dir" --no-rebuild --suite unit --print-errorlogs || status=$?
     tally_log "$name" meson "$dir/meson-logs/testlog.json" "$status"
 }
 
