@@ -59,7 +59,8 @@ static const struct {
     {SCMP_SYS(clone3), WARDEN, "the same"},
     {SCMP_SYS(set_robust_list), WARDEN, "the C library in the child of a fork"},
     {SCMP_SYS(gettid), WARDEN, "the same"},
-    {SCMP_SYS(getppid), WARDEN, "the child checks that its parent is still there"},
+    {SCMP_SYS(getpid), WARDEN, "the child checks that its parent is still there"},
+    {SCMP_SYS(getppid), WARDEN, "the same"},
     {SCMP_SYS(pipe2), WARDEN, "the compiler's answer"},
     {SCMP_SYS(close), WARDEN, "ends of that pipe"},
     {SCMP_SYS(close_range), WARDEN, "the compiler keeps its pipe only"},
@@ -74,12 +75,16 @@ static const struct {
     {SCMP_SYS(uname), WARDEN, "the same: libseccomp looks at the kernel"},
 };
 
-enum err isolate_orphan(void)
+static enum err bind_to(pid_t parent)
 {
-    pid_t parent = getppid();
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
         return ERR_IO;
     return getppid() == parent ? ERR_OK : ERR_CLOSED;
+}
+
+enum err isolate_orphan(void)
+{
+    return bind_to(getppid());
 }
 
 static bool close_others(const int *keep, size_t count)
@@ -116,7 +121,7 @@ static bool set_limits(const struct isolate_limits *l)
     return fine;
 }
 
-/* No path can be reached and no TCP port used.  A kernel without Landlock is
+/* No path can be reached.  A kernel without Landlock is
  * not refused: the filter below already has no call that takes a path or makes
  * a socket; this is the second lock on the same door. */
 static bool lock_files(void)
@@ -201,8 +206,9 @@ enum err isolate_pair(int fds[2])
 
 int isolate_fork(void)
 {
+    pid_t self = getpid(); /* The child may run when this process is already gone. */
     pid_t child = fork();
-    if (child == 0 && isolate_orphan() != ERR_OK)
+    if (child == 0 && bind_to(self) != ERR_OK)
         _exit(1);
     return child;
 }
