@@ -141,9 +141,15 @@ static void on_closed(void *ctx, uint32_t conn)
     host_on_closed(((struct daemon *)ctx)->host, conn, os_now_ms());
 }
 
+static void on_refused(void *ctx)
+{
+    host_on_refused(((struct daemon *)ctx)->host);
+}
+
 struct net_callbacks daemon_net_callbacks(struct daemon *d)
 {
-    return (struct net_callbacks){d, on_accepted, on_dialed, on_data, on_written, on_closed};
+    return (struct net_callbacks){d,          on_accepted, on_dialed, on_data,
+                                  on_written, on_closed,   on_refused};
 }
 
 void daemon_on_signer_up(void *ctx)

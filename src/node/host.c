@@ -138,6 +138,11 @@ void host_on_accepted(struct host *h, uint32_t conn, const struct p2p_endpoint *
     drain(h);
 }
 
+void host_on_refused(struct host *h)
+{
+    p2p_on_refused(h->p2p);
+}
+
 void host_on_dialed(struct host *h, uint32_t conn, bool ok, uint64_t now_ms)
 {
     at(h, now_ms);

@@ -31,6 +31,7 @@ struct p2p *host_p2p(struct host *h);
 
 void host_on_accepted(struct host *h, uint32_t conn, const struct p2p_endpoint *from,
                       uint64_t now_ms);
+void host_on_refused(struct host *h); /* a connection for which there was no socket */
 void host_on_dialed(struct host *h, uint32_t conn, bool ok, uint64_t now_ms);
 void host_on_data(struct host *h, uint32_t conn, struct span bytes, uint64_t now_ms);
 void host_on_written(struct host *h, uint32_t conn, size_t bytes, uint64_t now_ms);

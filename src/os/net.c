@@ -283,6 +283,8 @@ static void on_refused_closed(uv_handle_t *handle)
 /* No room: take it off the backlog and drop it. */
 static void refuse(struct net *n, uv_stream_t *listener)
 {
+    if (n->cb.on_refused != NULL)
+        n->cb.on_refused(n->cb.ctx);
     uv_tcp_t *tcp = malloc(sizeof *tcp);
     if (tcp == NULL)
         return;

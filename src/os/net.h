@@ -23,6 +23,7 @@ struct net_callbacks {
     void (*on_data)(void *ctx, uint32_t conn, struct span bytes);
     void (*on_written)(void *ctx, uint32_t conn, size_t bytes);
     void (*on_closed)(void *ctx, uint32_t conn);
+    void (*on_refused)(void *ctx); /* all sockets are in use; NULL: not told */
 };
 
 /* loop is kept until net_close.  connections: at most so many sockets. */

@@ -329,6 +329,12 @@ void p2p_on_accepted(struct p2p *p, uint32_t conn, const struct p2p_endpoint *fr
     link_accept(p, conn, from);
 }
 
+void p2p_on_refused(struct p2p *p)
+{
+    p->counters.limit_hits++;
+    p->counters.closed[P2P_WHY_CONNECTIONS]++;
+}
+
 void p2p_on_dialed(struct p2p *p, uint32_t conn, bool ok, uint64_t now_ms)
 {
     begin(p, now_ms);

@@ -137,6 +137,8 @@ const struct peer_id *p2p_self(const struct p2p *p);
  * bit set. */
 void p2p_on_accepted(struct p2p *p, uint32_t conn, const struct p2p_endpoint *from,
                      uint64_t now_ms);
+/* The driver had no socket for a connection: it is counted as P2P_WHY_CONNECTIONS. */
+void p2p_on_refused(struct p2p *p);
 void p2p_on_dialed(struct p2p *p, uint32_t conn, bool ok, uint64_t now_ms);
 void p2p_on_data(struct p2p *p, uint32_t conn, struct span bytes, uint64_t now_ms);
 void p2p_on_written(struct p2p *p, uint32_t conn, size_t bytes, uint64_t now_ms);

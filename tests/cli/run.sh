@@ -207,6 +207,11 @@ json_code=$?
 if [ $json_code -eq 0 ]; then ok "every command answers in JSON"; else no "every command answers in JSON"; fi
 grep "^not ok" "$dir/out"
 
+python3 "$root/tests/cli/metrics.py" "$bin/platformd" "$dir" "$dir/genesis.bin" "$chain" "$rpc" >"$dir/out" 2>"$dir/err"
+metrics_code=$?
+if [ $metrics_code -eq 0 ]; then ok "metrics are as Prometheus wants them"; else no "metrics are as Prometheus wants them"; fi
+grep "^not ok" -A 1 "$dir/out"
+
 # The largest module and the largest input that the nodes take (blob_bytes_max): the proof is over 2 MiB.
 cp -r "$dir/tsp" "$dir/big"
 python3 - "$dir/big" <<'PY'

@@ -237,7 +237,7 @@ def keys():
             hotkey_env="NO_SUCH_VARIABLE")
     guard = path("guard-of-another")
     with socket.socketpair()[0] as one:
-        subprocess.run([SIGNER, "--fd", str(one.fileno()), "--dir", guard, "--genesis", GENESIS, "--key-file", path("validator1")],
+        subprocess.run([SIGNER, "--new-guard", "--fd", str(one.fileno()), "--dir", guard, "--genesis", GENESIS, "--key-file", path("validator1")],
                        pass_fds=[one.fileno()], capture_output=True, timeout=WAIT_S, check=False)
     key("a guard of another key", guard, "another key", "docs/operators.md", code=5, hotkey_file=path("validator0"),
         signer_dir=guard)
@@ -322,7 +322,7 @@ def cores():
     say("platformd leaves no core", dumped(command(data_dir=path("start-core"))))
     with socket.socketpair()[0] as one:
         say("platform-signer leaves no core",
-            dumped([SIGNER, "--listen", path("core.sock"), "--fd", str(one.fileno()), "--dir", path("start-core-guard"),
+            dumped([SIGNER, "--new-guard", "--listen", path("core.sock"), "--fd", str(one.fileno()), "--dir", path("start-core-guard"),
                     "--genesis", GENESIS, "--key-file", path("validator0")]))
     shutil.rmtree(path("cores"))
 
