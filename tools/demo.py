@@ -106,7 +106,7 @@ class Demo:
         most = max(w["value"] for w in weights)
         want = {w["uid"]: w["value"] for w in weights}
         chain = Chain(self.net.chain)
-        uids = [v["uid"] for v in self.net.rpc(0, "validator_list")["validators"]]
+        uids = sorted(v["uid"] for v in self.net.rpc(0, "validator_list")["validators"])
         rows = {uid: chain.weights(NETUID, uid) for uid in uids}
         chain.close()
         # The chain scales a row so that its greatest is 65535.
@@ -120,7 +120,8 @@ class Demo:
         decided = poll("weights that every validator confirmed on the chain", 80, self.decided, self.progress)
         rows = poll("the chain to have the decided weights", 20, lambda: self.on_chain(decided["weights"]),
                     self.progress)
-        say(f"    decided for epoch {decided['epoch']}, read back from {self.net.chain}:")
+        say(f"    decided for epoch {decided['epoch']}, and what each validator has on {self.net.chain}, read back there")
+        say("    (the chain rescales each validator's weights so that the largest is 65535):")
         say("    " + "uid".rjust(7) + "decided".rjust(12) + "".join(f"validator {v}".rjust(14) for v in rows))
         for w in decided["weights"]:
             say("    " + str(w["uid"]).rjust(7) + str(w["value"]).rjust(12) +

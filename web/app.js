@@ -6,38 +6,54 @@ import {checkInclusion} from './proof.js';
 
 const REFRESH_MS = 3000; // at the latest
 const AFTER_EVENT_MS = 300; // so many events cause one refresh
+const ANSWER_MS = 10000; // a node that takes longer is not reached
 
-// One batch; each answer is a result, or null where the node had an error.
+// One batch; each answer has a result or an error.  Throws when the node does not answer at all.
 async function ask(calls) {
   const body = calls.map(([method, params], id) => ({jsonrpc: '2.0', id, method, params: params ?? []}));
-  const response = await fetch('/rpc', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify(body)});
-  if (!response.ok) throw new Error(`HTTP ${response.status}`);
+  const response = await fetch('/rpc', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify(body),
+    signal: AbortSignal.timeout(ANSWER_MS)});
+  if (!response.ok) throw new Error(`HTTP status ${response.status}`);
   const answers = await response.json();
   return calls.map((_, id) => answers.find((a) => a.id === id) ?? {error: {message: 'no answer'}});
 }
 
-const results = async (calls) => (await ask(calls)).map((a) => a.result ?? null);
-
 let chosen = null;
 
+// Draws one panel; what its calls or its drawing had to say against it stands in its place, and the others go on.
+function draw(place, answers, body) {
+  const failed = answers.find((a) => a.error);
+  try {
+    if (failed) throw new Error(failed.error.message);
+    body(...answers.map((a) => a.result));
+  } catch (error) {
+    panels.failed(place, error);
+  }
+}
+
+// There need not be weights yet, nor a challenge: null, rather than an error.
+const maybe = (answer) => ({result: answer.result ?? null});
+
 async function refresh() {
-  const [status, set, blocks, list, submissions, weights, head, entries] = await results([
+  const [status, set, blocks, list, submissions, weights, head, entries] = await ask([
     ['node_status'], ['validator_list'], ['block_list', {count: 12}], ['challenge_list'], ['submission_list'], ['weights_get'],
     ['audit_head'], ['audit_list', {count: 40}],
   ]);
-  if (!list.some((c) => c.id === chosen)) chosen = list[0]?.id ?? null;
-  const [board] = chosen ? await results([['leaderboard_get', {challenge: chosen}]]) : [[]];
-  panels.header(status);
-  panels.validators(set);
-  panels.decisions(blocks);
-  panels.challenges(list, chosen, (id) => {
+  const known = list.result ?? [];
+  if (!known.some((c) => c.id === chosen)) chosen = known[0]?.id ?? null;
+  const [board] = chosen ? await ask([['leaderboard_get', {challenge: chosen}]]) : [{result: []}];
+  draw('facts', [status], panels.header);
+  draw('validators', [set], panels.validators);
+  draw('decisions', [blocks], panels.decisions);
+  draw('challenges', [list], (challenges) => panels.challenges(challenges, chosen, (id) => {
     chosen = id;
     refreshSoon(0);
-  });
-  panels.leaders(board ?? [], weights);
-  panels.evaluations(submissions, new Map(list.map((c) => [c.id, c.policy])));
-  panels.auditHead(head, set);
-  panels.log(entries, check);
+  }));
+  draw('leaders', [board, maybe(weights)], panels.leaders);
+  draw('evaluations', [submissions, list], (all, challenges) => panels.evaluations(all, new Map(challenges.map((c) => [c.id, c.policy]))));
+  draw('head', [head, set], panels.auditHead);
+  draw('log', [entries], (all) => panels.log(all, check));
+  panels.reached();
 }
 
 // One refresh at a time; a wish during one leads to one more.  The earliest wish counts.

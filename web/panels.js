@@ -18,12 +18,37 @@ export function header(status) {
   show('reasons', status.reasons, status.reasons.map((r) => el('p', null, el('strong', null, r.name), ` \u2014 ${r.text}`)));
 }
 
+// What the page shows is of the time of the last whole answer; while there is none, it says so and fades.
+let reachedAt = null;
+export function reached() {
+  reachedAt = new Date();
+  document.body.classList.remove('stale');
+  byId('lost').hidden = true;
+}
+
 export function lost(error) {
   const ready = byId('ready');
   ready.className = 'badge bad';
   ready.textContent = 'node not reached';
-  ready.title = String(error);
+  document.body.classList.add('stale');
+  byId('lost').hidden = false;
+  byId('lost').textContent = `The node does not answer (${error.message}). ${reachedAt
+    ? `What you see is as of ${reachedAt.toLocaleTimeString()}` : 'Nothing has been read from it yet'}; this page tries on.`;
 }
+
+// The node answered, but not with what this panel needs.
+export function failed(place, error) {
+  if (place === 'facts') {
+    byId('ready').className = 'badge warn';
+    byId('ready').textContent = 'state unknown';
+  }
+  if (place === 'validators') show('quorum', {failed: error.message}, null);
+  show(place, {failed: error.message}, el('p', {class: 'dim'}, badge('no data', 'warn'), ` the node answers: ${error.message}`));
+}
+
+// A label that its part of the bar has no room for is left out; with many parts the gaps are, too.
+const LABEL_PERCENT = 2.5;
+const MANY = 40;
 
 const percent = (part, whole) => (whole > 0n ? Number((part * 10000n) / whole) / 100 : 0);
 
@@ -35,10 +60,11 @@ export function validators(set) {
   const enough = stakeHere >= BigInt(set.stake_quorum) && here.length >= set.count_quorum;
   const text = `${here.length} of ${set.validators.length} connected with ${percent(stakeHere, total).toFixed(1)}% of the stake; ` +
     `a decision needs ${set.count_quorum} and ${line.toFixed(1)}%.`;
+  const shareOf = (v) => percent(BigInt(v.stake), total);
   show('quorum', [set.validators, set.stake_quorum],
-    el('div', {class: 'quorum', role: 'img', 'aria-label': text},
-      set.validators.map((v) => el('span', {class: v.connected ? '' : 'away', width: `${percent(BigInt(v.stake), total)}%`,
-        title: `${v.hotkey}: ${tao(v.stake)} TAO`}, String(v.uid))),
+    el('div', {class: `quorum ${set.validators.length > MANY ? 'many' : ''}`, role: 'img', 'aria-label': text},
+      set.validators.map((v) => el('span', {class: v.connected ? '' : 'away', width: `${shareOf(v)}%`,
+        title: `uid ${v.uid}, ${v.hotkey}: ${tao(v.stake)} TAO`}, shareOf(v) >= LABEL_PERCENT ? String(v.uid) : null)),
       el('b', {left: `${line}%`}, el('em', null, 'quorum'))),
     el('p', {class: 'note'}, badge(enough ? 'quorum' : 'no quorum', enough ? 'good' : 'bad'), ' ', text));
   show('validators', set.validators.map(({heard_ms, ...rest}) => rest), table([

@@ -48,9 +48,11 @@ async function eventually(question, text) {
 const troubles = [];
 const requests = [];
 let bytes = 0;
+let pages = 0;
 async function open(options) {
   const context = await browser.newContext({viewport: {width: 1360, height: 1200}, ...options});
   const page = await context.newPage();
+  pages++;
   page.on('pageerror', (e) => troubles.push(`error: ${e.message}`));
   page.on('console', (m) => m.type() === 'error' && troubles.push(`console: ${m.text()}`));
   page.on('dialog', (d) => {
@@ -163,6 +165,91 @@ await test('a node that is not ready says why', async () => {
   await eventually(async () => (await text(page, '#ready')).startsWith('ready'), 'ready');
 });
 
+// change(method, answer): what the page gets instead of the node's own answer to each call of a batch.
+async function distort(target, change) {
+  await target.route('**/rpc', async (route) => {
+    const calls = JSON.parse(route.request().postData());
+    const answers = await (await route.fetch()).json();
+    await route.fulfill({json: answers.map((a) => change(calls.find((c) => c.id === a.id).method, a))});
+  });
+}
+
+await test('an answer that fails is told in its panel, and the others go on', async () => {
+  const target = await open();
+  await distort(target, (method, a) => (method === 'block_list' ? {jsonrpc: '2.0', id: a.id, error: {code: -32603, message: 'too <b>tired</b>'}} : a));
+  await eventually(async () => (await text(target, '#decisions')).includes('the node answers: too <b>tired</b>'), 'the reason');
+  const before = await height(target);
+  await eventually(async () => (await height(target)) > before, 'the height goes on');
+  assert((await text(target, '#ready')).startsWith('ready'), 'the node is reached');
+  assert(await target.locator('#lost').isHidden(), 'nothing is lost');
+  await target.unrouteAll({behavior: 'wait'});
+  await eventually(async () => (await target.locator('#decisions tbody tr').count()) > 0, 'the decisions come back');
+  await target.unrouteAll({behavior: 'ignoreErrors'});
+  await target.context().close();
+});
+
+await test('a lost node leaves what it said, marked as stale, with its time', async () => {
+  const target = await open();
+  const expected = troubles.length;
+  await target.route('**/rpc', (route) => route.abort());
+  await eventually(() => target.locator('#lost').isVisible(), 'it is told');
+  assert((await text(target, '#lost')).includes('What you see is as of'), await text(target, '#lost'));
+  assert((await text(target, '#ready')) === 'node not reached', 'the badge');
+  assert((await target.locator('#validators tbody tr').count()) === 4, 'the panels stay');
+  assert(await target.evaluate(() => Number(getComputedStyle(document.querySelector('main')).opacity) < 0.7), 'they fade');
+  await target.screenshot({path: `${shots}/stale.png`});
+  await target.unroute('**/rpc');
+  await eventually(() => target.locator('#lost').isHidden(), 'it comes back');
+  assert(await target.evaluate(() => getComputedStyle(document.querySelector('main')).opacity === '1'), 'nothing fades any more');
+  // The browser itself writes failed requests to the console.
+  troubles.splice(expected, troubles.length, ...troubles.slice(expected).filter((t) => !t.includes('net::ERR_FAILED')));
+  await target.unrouteAll({behavior: 'ignoreErrors'});
+  await target.context().close();
+});
+
+await test('256 validators: the bar keeps its labels apart', async () => {
+  const target = await open();
+  const many = Array.from({length: 256}, (_, i) => ({uid: i, hotkey: `5${String(i).padStart(47, 'A')}`, connected: i % 7 !== 0, leader: i === 5,
+    self: i === 9, heard_ms: 5, stake: String((i < 12 ? 40000 : 1000 + i) * 1e9)}));
+  const sum = many.reduce((total, v) => total + BigInt(v.stake), 0n);
+  await distort(target, (method, a) => {
+    if (method === 'validator_list') {
+      Object.assign(a.result, {validators: many, stake_total: String(sum), stake_quorum: String((sum * 2n) / 3n + 1n), count_quorum: 171});
+    }
+    return a;
+  });
+  await eventually(async () => (await target.locator('.quorum > span').count()) === 256, 'all of them');
+  const seen = await target.evaluate(() => [...document.querySelectorAll('.quorum > span')].map((s) => {
+    const range = document.createRange();
+    range.selectNodeContents(s);
+    return {label: s.textContent, over: range.getBoundingClientRect().width - s.getBoundingClientRect().width, width: s.getBoundingClientRect().width};
+  }));
+  assert(seen.filter((s) => s.label !== '').length === 12, 'the large ones are labelled');
+  assert(seen.every((s) => s.over <= 0), 'a label is wider than its part');
+  assert(seen.every((s) => s.width > 1), 'a part has vanished');
+  await target.screenshot({path: `${shots}/many.png`});
+  await target.unrouteAll({behavior: 'ignoreErrors'});
+  await target.context().close();
+});
+
+await test('markup in every text that the node sends stays text', async () => {
+  const target = await open();
+  const evil = '<img src=x onerror="alert(1)"><script>alert(2)</script>';
+  const spoil = (value, key) => {
+    if (Array.isArray(value)) return value.map((v) => spoil(v, key));
+    if (value && typeof value === 'object') return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, spoil(v, k)]));
+    return typeof value === 'string' && !['id', 'stake', 'stake_total', 'stake_quorum', 'jsonrpc'].includes(key) ? evil : value;
+  };
+  await distort(target, (method, a) => ({...a, result: spoil(a.result, '')}));
+  for (const place of ['#validators', '#decisions', '#challenges', '#leaders', '#evaluations', '#log', '#head']) {
+    await eventually(async () => (await target.locator(place).innerHTML()).includes('&lt;img'), `the text in ${place}`);
+  }
+  assert((await target.locator('img').count()) === 0, 'an image was made');
+  assert((await target.locator('body script').count()) === 0, 'a script was made');
+  await target.unrouteAll({behavior: 'ignoreErrors'});
+  await target.context().close();
+});
+
 await test('light and dark, by preference and by choice', async () => {
   const back = (p) => p.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const dark = await open({colorScheme: 'dark'});
@@ -199,7 +286,7 @@ for (const colorScheme of ['light', 'dark']) {
 await test('nothing is asked of anybody else, and little of the node', () => {
   const foreign = requests.filter((r) => !r.startsWith(`${url}/`) && !r.startsWith('data:'));
   assert(foreign.length === 0, foreign.join('\n'));
-  assert(bytes / 7 < 100 * 1024, `${bytes} bytes for seven pages`);
+  assert(bytes / pages < 100 * 1024, `${bytes} bytes for ${pages} pages`);
 });
 
 await test('no script error, no breach of the content policy', () => assert(troubles.length === 0, troubles.join('\n')));
