@@ -37,7 +37,8 @@ struct daemon_children {
 struct daemon {
     struct settings settings;
     uv_loop_t loop;
-    uv_timer_t timer;
+    uv_timer_t timer; /* of the next turn */
+    uv_idle_t idle;   /* active: the next turn is due, after one look at the sockets */
     uv_check_t check;
     uv_signal_t on_int, on_term;
     bool stopping, turning;

@@ -248,6 +248,28 @@ static void on_timer(uv_timer_t *timer)
     daemon_turn(timer->data);
 }
 
+static void on_idle(uv_idle_t *idle)
+{
+    (void)idle; /* While there is one, the loop does not wait. */
+}
+
+/* What is due already comes after a look at the sockets: a timer of 0 would run in
+ * the same round again, and on a machine that is so busy that each turn ends late
+ * no socket would ever be read. */
+static void wake_at(struct daemon *d, uint64_t at_ms)
+{
+    uint64_t now = os_now_ms();
+    if (d->stopping)
+        return;
+    if (at_ms <= now) {
+        uv_timer_stop(&d->timer);
+        uv_idle_start(&d->idle, on_idle);
+        return;
+    }
+    uv_idle_stop(&d->idle);
+    uv_timer_start(&d->timer, on_timer, min_u64(at_ms - now, 1000), 0);
+}
+
 void daemon_turn(struct daemon *d)
 {
     if (d->stopping || d->turning || d->node == NULL)
@@ -266,8 +288,6 @@ void daemon_turn(struct daemon *d)
     daemon_log(d, node_trace(d->node));
     if (d->http != NULL)
         http_notify(d->http);
-    uint64_t wake = min_u64(node_wake_at(d->node), host_wake_at(d->host));
-    now = os_now_ms();
-    uv_timer_start(&d->timer, on_timer, wake > now ? min_u64(wake - now, 1000) : 0, 0);
+    wake_at(d, min_u64(node_wake_at(d->node), host_wake_at(d->host)));
     d->turning = false;
 }

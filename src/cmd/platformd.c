@@ -40,6 +40,7 @@ void daemon_stop(struct daemon *d, int code)
     child_close(d->signer);
     net_close(d->net);
     close_handle((uv_handle_t *)&d->timer);
+    close_handle((uv_handle_t *)&d->idle);
     close_handle((uv_handle_t *)&d->check);
     close_handle((uv_handle_t *)&d->on_int);
     close_handle((uv_handle_t *)&d->on_term);
@@ -63,6 +64,7 @@ static void daemon_close(struct daemon *d)
 static void start(struct daemon *d)
 {
     uv_timer_init(&d->loop, &d->timer);
+    uv_idle_init(&d->loop, &d->idle);
     uv_check_init(&d->loop, &d->check);
     uv_signal_init(&d->loop, &d->on_int);
     uv_signal_init(&d->loop, &d->on_term);

@@ -280,13 +280,10 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **st
     *state = NULL;
 }
 
-static void on_timer(uv_timer_t *timer)
-{
-    http_notify(timer->data);
-}
+static void on_timer(uv_timer_t *timer);
 
 /* Lets libmicrohttpd work and asks when it wants to work again. */
-static void run(struct http *h)
+static void run(struct http *h, bool by_timer)
 {
     MHD_UNSIGNED_LONG_LONG wait;
     bool was_full = h->guest_count == h->config.connections;
@@ -303,14 +300,15 @@ static void run(struct http *h)
         wait = min_u64(wait, REAP_IDLE_MS);
     else if (was_full)
         wait = 0;
-    uv_timer_start(&h->timer, on_timer, wait, 0);
+    /* A timer of 0 that a timer starts runs before the loop looks at any socket, and again. */
+    uv_timer_start(&h->timer, on_timer, by_timer ? max_u64(wait, 1) : wait, 0);
 }
 
 static void on_ready(uv_poll_t *poll, int status, int events)
 {
     (void)status;
     (void)events;
-    run(poll->data);
+    run(poll->data, false);
 }
 
 static void wake_streams(struct http *h)
@@ -324,12 +322,22 @@ static void wake_streams(struct http *h)
     }
 }
 
-void http_notify(struct http *h)
+static void notify(struct http *h, bool by_timer)
 {
     if (h->running || h->closing)
         return;
     wake_streams(h);
-    run(h);
+    run(h, by_timer);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    notify(timer->data, true);
+}
+
+void http_notify(struct http *h)
+{
+    notify(h, false);
 }
 
 static bool address_of(const struct http_config *c, struct sockaddr_storage *out)
@@ -391,7 +399,7 @@ enum err http_open(struct http **out, struct arena *arena, uv_loop_t *loop,
     uv_timer_init(loop, &h->timer);
     h->poll.data = h->timer.data = h;
     uv_poll_start(&h->poll, UV_READABLE, on_ready);
-    run(h);
+    run(h, false);
     *out = h;
     return ERR_OK;
 }
@@ -410,7 +418,7 @@ void http_close(struct http *h)
     uv_poll_stop(&h->poll);
     uv_timer_stop(&h->timer);
     wake_streams(h);
-    run(h);
+    run(h, false);
     uv_close((uv_handle_t *)&h->poll, NULL);
     uv_close((uv_handle_t *)&h->timer, NULL);
     MHD_stop_daemon(h->daemon);
