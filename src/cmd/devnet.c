@@ -66,6 +66,7 @@ static bool ports_are_free(const struct devnet *d)
 static bool choose_ports(struct devnet *d)
 {
     enum { FIRST = 7800, LAST = 30000, STEP = 50 };
+    static_assert(2 * DEVNET_NODES_MAX + 1 <= STEP);
     if (d->port_base != 0) {
         if (!ports_are_free(d))
             cmd_complain(EXIT_FAILED, "a port is taken", "--port-base", strerror(errno),

@@ -13,7 +13,7 @@
 
 #include "os/process.h"
 
-enum { DEVNET_NODES_MAX = 16, DEVNET_PATH_MAX = 3072, DEVNET_MINERS = 8, DEVNET_CHAIN = -1 };
+enum { DEVNET_NODES_MAX = 24, DEVNET_PATH_MAX = 3072, DEVNET_MINERS = 8, DEVNET_CHAIN = -1 };
 
 struct devnet {
     char dir[DEVNET_PATH_MAX];      /* absolute */
