@@ -502,6 +502,23 @@ def two_networks_at_once(net):
             n.platform("devnet", "down", "--dir", n.dir, ok=(0, 1))
 
 
+def seven_bear_two(net):
+    many = Net(BUILD, net.path("seven"), nodes=7)
+    many.up()
+    try:
+        many.open_tsp(ROOT, os.path.join(BUILD, "challenges/tsp.wasm"))
+        for i in (5, 6):
+            many.node("kill", i)
+        many.submit(0, "miner0", net.entry())
+        many.node("kill", 4)
+        poll("the four to say that there is no quorum", QUICK,
+             lambda: ("no_quorum" in many.http(0, "/ready")[1], many.http(0, "/ready")))
+        many.node("start", 4)
+        many.submit(0, "miner1", net.entry())
+    finally:
+        many.down()
+
+
 def leaves_nothing(net):
     net.down()
     left = subprocess.run(["ps", "-o", "pid=,args=", "-e"], capture_output=True, text=True, check=True).stdout
@@ -534,6 +551,7 @@ STEPS = [
     ("two contradicting votes are evidence in every node's log", equivocation_is_evidence),
     ("all restarted: nothing final is lost or changed", nothing_final_changes),
     ("networks that start at the same time take different ports", two_networks_at_once),
+    ("seven validators: two may die, a third may not", seven_bear_two),
     ("nothing stays behind", leaves_nothing),
 ]
 
