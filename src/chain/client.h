@@ -114,7 +114,7 @@ struct submit {
     bool refetch; /* the runtime's version, before the next try */
     uint16_t uid;
     uint64_t nonce;
-    uint64_t birth, death; /* blocks */
+    uint64_t death; /* the first block that cannot have it */
     uint8_t extra[EXTRA_SIZE_MAX], implicit[IMPLICIT_SIZE_MAX], message[SIGNED_PLAIN_MAX];
     size_t extra_size, implicit_size, message_size;
     struct signature signature;

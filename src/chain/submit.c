@@ -293,7 +293,6 @@ static void sign(struct chain *c, struct submit *s)
     s->implicit_size = implicit.used;
     s->message_size =
         extrinsic_message(wr_done(&call), wr_done(&extra), wr_done(&implicit), s->message);
-    s->birth = c->head;
     s->death = era_death(&t.era, c->head);
     s->absent_at = c->head;
     s->state = SUBMIT_SIGNING;

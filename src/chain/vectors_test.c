@@ -178,6 +178,23 @@ static struct extrinsic_terms terms_of(struct fixture *f, const json_t *one)
     return t;
 }
 
+/* A runtime without one of them: its signatures would hold elsewhere, or twice. */
+static void test_a_signature_holds_on_one_chain_once(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const needed[] = {"CheckGenesis", "CheckNonce"};
+    struct extrinsic_terms t = {0};
+    for (size_t i = 0; i < COUNT_OF(needed); i++) {
+        struct metadata m = f->old;
+        uint32_t at = 0;
+        while (!span_equal(m.extensions[at].name, span_of(needed[i], strlen(needed[i]))))
+            assert_true(++at < m.extension_count);
+        m.extensions[at] = m.extensions[--m.extension_count];
+        struct wr extra = scratch(f), implicit = scratch(f);
+        assert_int_equal(extrinsic_extras(&m, &t, &extra, &implicit), ERR_UNSUPPORTED);
+    }
+}
+
 static void test_signing_payloads(void **state)
 {
     struct fixture *f = *state;
@@ -323,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_commitments_have_the_size_that_was_given),
         cmocka_unit_test(test_commit_hashes),
         cmocka_unit_test(test_eras),
+        cmocka_unit_test(test_a_signature_holds_on_one_chain_once),
         cmocka_unit_test(test_signing_payloads),
         cmocka_unit_test(test_long_payloads_are_signed_by_their_hash),
         cmocka_unit_test(test_unknown_extensions_are_not_signed),
