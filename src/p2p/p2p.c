@@ -295,11 +295,16 @@ static bool wants_learnt(const struct p2p *p)
     return p->order_count + p->dialing < p->target_peers;
 }
 
+static bool has_place(const struct p2p *p)
+{
+    return p->dialing < HOST_DIALS_MAX && p->used < p->limits.connections &&
+           p->pending < p->limits.connections_pending;
+}
+
 void host_dial(struct p2p *p)
 {
     struct p2p_endpoint to;
-    while (p->dialing < HOST_DIALS_MAX && p->used < p->limits.connections &&
-           p->pending < p->limits.connections_pending) {
+    while (has_place(p)) {
         uint32_t entry = book_next(&p->book, wants_learnt(p), p->now_ms, &to);
         if (entry == BOOK_NONE)
             break;
@@ -388,7 +393,7 @@ void p2p_on_time(struct p2p *p, uint64_t now_ms)
             link_tick(p, &p->links[i]);
     if (gossip_wake_at(p->gossip) <= p->now_ms)
         gossip_on_time(p->gossip, p->now_ms);
-    if (p->book.changed || p->book_wake_ms <= p->now_ms)
+    if (p->book.changed || (p->book_wake_ms <= p->now_ms && has_place(p)))
         host_dial(p);
 }
 
@@ -396,7 +401,9 @@ uint64_t p2p_wake_at(const struct p2p *p)
 {
     if (p->book.changed)
         return p->now_ms;
-    uint64_t at = min_u64(p->book_wake_ms, gossip_wake_at(p->gossip));
+    uint64_t at = gossip_wake_at(p->gossip);
+    if (has_place(p)) /* What is due waits for one without being looked at. */
+        at = min_u64(at, p->book_wake_ms);
     for (uint32_t i = 0; i < p->limits.connections; i++)
         at = min_u64(at, p->wake_ms[i]);
     return at;

@@ -269,6 +269,34 @@ static void test_bootstrap_is_redialled_for_ever(void **state)
     close_net(n);
 }
 
+/* Once it asked to be looked at again and again until a dial was answered. */
+static void test_dials_that_wait_for_a_place_wake_nobody(void **state)
+{
+    (void)state;
+    enum { DIALS = 8, ADDRESSES = DIALS + 3 };
+    struct net *n = open_net(1);
+    struct p2p *p = n->hosts[0].p;
+    struct p2p_out o;
+    uint32_t conns[ADDRESSES], dials = 0;
+    for (int i = 0; i < ADDRESSES; i++) {
+        struct p2p_endpoint e = net_endpoint(1 + i);
+        assert_int_equal(p2p_bootstrap(p, &e), ERR_OK);
+    }
+    while (p2p_poll(p, &o))
+        if (o.kind == P2P_OUT_DIAL)
+            conns[dials++] = o.conn;
+    assert_int_equal(dials, DIALS);
+    p2p_on_time(p, n->now_ms);
+    assert_true(p2p_wake_at(p) > n->now_ms);
+    p2p_on_dialed(p, conns[0], false, n->now_ms);
+    p2p_on_time(p, n->now_ms);
+    while (p2p_poll(p, &o))
+        dials += o.kind == P2P_OUT_DIAL;
+    assert_int_equal(dials, DIALS + 1);
+    assert_true(p2p_wake_at(p) > n->now_ms);
+    close_net(n);
+}
+
 static void test_own_address_is_dialled_once(void **state)
 {
     (void)state;
@@ -375,6 +403,7 @@ int main(void)
         cmocka_unit_test(test_peers_are_learnt_from_peers),
         cmocka_unit_test(test_crossing_dials_leave_one_connection),
         cmocka_unit_test(test_bootstrap_is_redialled_for_ever),
+        cmocka_unit_test(test_dials_that_wait_for_a_place_wake_nobody),
         cmocka_unit_test(test_own_address_is_dialled_once),
         cmocka_unit_test(test_wrong_peer_is_refused),
         cmocka_unit_test(test_silent_peer_times_out),
