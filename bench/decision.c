@@ -33,7 +33,7 @@ enum {
     PAUSE_US = 30000,
     PATIENCE_US = 30000000,
     BATCH = 32,
-    LOAD_OPS = 13000, /* with some more the state is full until the epoch ends */
+    LOAD_OPS = 10000, /* with some more these miners have had their share of the state */
     BLOB_SIZE = 100,
 };
 
