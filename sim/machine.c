@@ -9,6 +9,7 @@
 #include "crypto/sr25519.h"
 
 enum { DB_BYTES = 512 << 20 };
+#define FLUSH_REFUSED UINT64_MAX
 
 /* A call from the node to its machine.  One that was told to stop here does
  * nothing any more: the node object lives until its event is over, but nothing
@@ -17,6 +18,9 @@ static bool alive(struct sim_node *m)
 {
     if (m->dying)
         return false;
+    if (m->node != NULL && node_fatal(m->node) != NULL)
+        sim_fail(m->sim, "node %u goes on after its disk failed: %s", m->index,
+                 node_fatal(m->node));
     if (m->crash_in > 0 && --m->crash_in == 0)
         m->dying = true;
     return !m->dying;
@@ -136,6 +140,12 @@ static void world_disconnect(void *ctx, const struct peer_id *peer, const char *
 
 /* --- disk */
 
+/* Counts down to the one call that fails. */
+static bool fails(uint32_t *in)
+{
+    return *in > 0 && --*in == 0;
+}
+
 static void grow(uint8_t **bytes, size_t *room, size_t need)
 {
     if (need <= *room)
@@ -145,17 +155,20 @@ static void grow(uint8_t **bytes, size_t *room, size_t need)
     assert(*bytes != NULL);
 }
 
-static void world_append(void *ctx, struct span record)
+static bool world_append(void *ctx, struct span record)
 {
     struct sim_node *m = ctx;
     struct sim_disk *d = &m->disk;
     if (!alive(m))
-        return;
+        return true;
     sim_trace(m->sim, m->index, 300, record);
+    if (fails(&m->append_fails_in))
+        return false;
     grow(&d->pending, &d->pending_room, d->pending_used + 4 + record.len);
     struct wr w = wr_init((struct room){d->pending + d->pending_used, 4 + record.len});
     wr_bytes(&w, record);
     d->pending_used += 4 + record.len;
+    return true;
 }
 
 static void world_flush(void *ctx, uint64_t ticket)
@@ -164,11 +177,12 @@ static void world_flush(void *ctx, uint64_t ticket)
     if (!alive(m))
         return;
     uint64_t delay = 80 + prng_below(&m->prng, 200) + m->slow_us;
+    bool refused = fails(&m->flush_fails_in);
     sim_at(m->sim, delay,
            (struct sim_event){.kind = EV_FLUSHED,
                               .node = m->index,
                               .life = m->life,
-                              .number = ticket,
+                              .number = refused ? FLUSH_REFUSED : ticket,
                               .from = (uint32_t)(m->disk.flushed_total + m->disk.pending_used)},
            (struct span){0});
 }
@@ -210,17 +224,20 @@ static void begin_file(struct sim_node *m)
 }
 
 /* What was appended is flushed on the way, as the real file does it. */
-static void world_rotate(void *ctx)
+static bool world_rotate(void *ctx)
 {
     struct sim_node *m = ctx;
     struct sim_disk *d = &m->disk;
     if (!alive(m))
-        return;
+        return true;
+    if (fails(&m->flush_fails_in))
+        return false;
     if (d->pending_used > 0)
         flushed(m, d->flushed_total + (uint32_t)d->pending_used);
     assert(d->old_count < SIM_FILES_MAX);
     d->old[d->old_count++] = sim_keep(span_of(d->journal, d->size));
     begin_file(m);
+    return true;
 }
 
 /* The records of a file, as they are framed in a checker's eyes. */
@@ -496,7 +513,8 @@ void machine_stop(struct sim_node *m, bool torn)
     node_close(m->node);
     m->node = NULL;
     m->up = m->dying = false;
-    m->crash_in = 0;
+    m->crash_in = m->append_fails_in = m->flush_fails_in = 0;
+    m->signer_is_down = false;
     m->life++;
     db_mem_crash(d->db);
     for (uint32_t i = 0; i < s->count; i++)
@@ -628,11 +646,18 @@ void machine_event(struct sim_node *m, struct sim_event *ev)
         node_on_gossip(m->node, ev->number, &from, ev->bytes, now_ms);
         break;
     case EV_FLUSHED:
+        if (ev->number == FLUSH_REFUSED) {
+            node_on_disk_failed(m->node, now_ms);
+            break;
+        }
         flushed(m, ev->from);
         node_on_flushed(m->node, ev->number, now_ms);
         break;
     case EV_SIGNED:
         node_on_signed(m->node, ev->bytes, now_ms);
+        break;
+    case EV_SIGNER_UP:
+        sim_signer_up(m);
         break;
     case EV_EVALUATED:
         evaluated(m, ev);

@@ -125,10 +125,28 @@ static void sign_extrinsic(struct sim_node *m, const struct signer_extrinsic *x,
     sr25519_sign(m->pair, message.len > 256 ? hash_span(&digest) : message, entropy, out);
 }
 
+/* Its disk is full: it answers that it failed, ends, and is started again. */
+static void go_down(struct sim_node *m)
+{
+    m->signer_is_down = true;
+    m->sim->result->full_disks++;
+    sim_at(m->sim, 500000 + prng_below(&m->prng, 1000000),
+           (struct sim_event){.kind = EV_SIGNER_UP, .node = m->index, .life = m->life},
+           (struct span){0});
+}
+
+void sim_signer_up(struct sim_node *m)
+{
+    m->signer_is_down = false;
+    node_on_signer_up(m->node, machine_now(m));
+}
+
 void sim_signer(struct sim_node *m, struct span bytes)
 {
     struct arena *scratch = &m->sim->scratch;
     struct signer_request request;
+    if (m->signer_is_down)
+        return;
     size_t mark = arena_mark(scratch);
     enum err e = signer_request_decode(bytes, scratch, &request);
     assert(e == ERR_OK);
@@ -139,6 +157,11 @@ void sim_signer(struct sim_node *m, struct span bytes)
         const struct signer_bft *b = &request.body.bft;
         /* A vote that was signed and lost with the journal's tail was never sent;
          * the guard still stands by it. */
+        if (m->guard_fails_in > 0 && --m->guard_fails_in == 0) {
+            reply.verdict = SIGNER_VERDICT_FAILED;
+            go_down(m);
+            break;
+        }
         if (!m->byzantine && !guard_allows(m, &b->statement)) {
             reply.verdict = SIGNER_VERDICT_REFUSED_CONFLICT;
             break;

@@ -81,6 +81,25 @@ static void resume_later(struct sim *s, struct sim_node *m)
            (struct sim_event){.kind = EV_RESUME, .node = m->index}, (struct span){0});
 }
 
+static void fill_disk(struct sim *s, struct sim_node *m)
+{
+    uint32_t in = 1 + (uint32_t)prng_below(&s->prng, 4);
+    switch (prng_below(&s->prng, 5)) {
+    case 0:
+        m->append_fails_in = 4 * in;
+        break;
+    case 1:
+        m->flush_fails_in = in;
+        break;
+    case 2:
+        m->guard_fails_in = 2 * in;
+        break;
+    default:
+        db_mem_fail_at(m->disk.db, in);
+        break;
+    }
+}
+
 static void crash(struct sim *s, uint32_t index)
 {
     struct sim_node *m = &s->nodes[index];
@@ -96,7 +115,7 @@ static void crash(struct sim *s, uint32_t index)
         sim_at(s, 2000000, (struct sim_event){.kind = EV_RESTART, .node = index, .life = m->life},
                (struct span){0});
     } else if (kind == 2 && (s->faults & SIM_DISK_FULL)) {
-        db_mem_fail_at(m->disk.db, 1 + prng_below(&s->prng, 4));
+        fill_disk(s, m);
     } else if (s->faults & SIM_CRASH) {
         m->crash_in = 1 + (uint32_t)prng_below(&s->prng, 60); /* Between any two effects. */
     }
@@ -124,7 +143,7 @@ static void heal(struct sim *s)
     for (uint32_t i = 0; i < s->count; i++) {
         struct sim_node *m = &s->nodes[i];
         m->group = 0;
-        m->crash_in = 0;
+        m->crash_in = m->append_fails_in = m->flush_fails_in = m->guard_fails_in = 0;
         m->paused = false;
         m->slow_us = 0;
         m->dissents = false;
@@ -182,6 +201,7 @@ static void handle(struct sim *s, struct sim_event *ev)
     case EV_GOSSIP:
     case EV_FLUSHED:
     case EV_SIGNED:
+    case EV_SIGNER_UP:
     case EV_EVALUATED:
     case EV_CHAIN_UP:
     case EV_CHAIN_TEXT:

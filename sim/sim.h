@@ -39,7 +39,7 @@ enum sim_fault {
     SIM_DISSENT = 8192,    /* one node's evaluations come to something else */
     SIM_SKEW = 16384,      /* clocks that are hours apart */
     SIM_DAMAGE = 32768,    /* a store that does not hold together at a restart */
-    SIM_DISK_FULL = 65536, /* a commit that the disk refuses */
+    SIM_DISK_FULL = 65536, /* a disk that refuses a commit, the journal or the signer's guard */
     SIM_FAULTS_END = 131072,
 };
 
@@ -76,6 +76,7 @@ enum sim_event_kind {
     EV_GOSSIP,
     EV_FLUSHED,
     EV_SIGNED,
+    EV_SIGNER_UP,
     EV_EVALUATED,
     EV_CHAIN_UP,
     EV_CHAIN_TEXT,
@@ -137,10 +138,12 @@ struct sim_node {
     uint64_t wake_us;                   /* of the EV_WAKE that is queued */
     uint64_t weights_told, anchor_told; /* this life: 1 + the epoch confirmed last */
     uint32_t crash_in;                  /* world calls until the machine stops; 0: never */
-    uint64_t session;                   /* of the connection to the chain; 0: none */
-    uint32_t group;                     /* of the partition */
-    uint64_t slow_us;                   /* one flush */
-    uint64_t skew_ms;                   /* its clock is ahead by that */
+    uint32_t append_fails_in, flush_fails_in, guard_fails_in; /* calls until it does; 0: never */
+    bool signer_is_down;
+    uint64_t session; /* of the connection to the chain; 0: none */
+    uint32_t group;   /* of the partition */
+    uint64_t slow_us; /* one flush */
+    uint64_t skew_ms; /* its clock is ahead by that */
     bool dissents;
     struct prng prng;
 };
@@ -213,6 +216,7 @@ bool sim_verify(void *ctx, const struct hotkey *key, struct span message,
                 const struct signature *signature);
 void sim_sign(const struct hotkey *key, struct span message, struct signature *out);
 void sim_signer(struct sim_node *m, struct span request);
+void sim_signer_up(struct sim_node *m);
 void guard_close(struct guard *g); /* NULL is fine */
 
 /* chain.c */

@@ -7,14 +7,10 @@
 
 /* --- what the node asks for */
 
-static void world_append(void *ctx, struct span record)
+static bool world_append(void *ctx, struct span record)
 {
     struct daemon *d = ctx;
-    if (journal_file_append(d->journal, record) != ERR_OK) {
-        daemon_say(d, EXIT_FAILED, "the journal cannot take another record", d->data_dir,
-                   "no memory", "give the process more memory, then start again");
-        daemon_stop(d, EXIT_FAILED);
-    }
+    return journal_file_append(d->journal, record) == ERR_OK;
 }
 
 /* Done at the end of the turn, when the signer has its requests already. */
@@ -23,19 +19,9 @@ static void world_flush(void *ctx, uint64_t ticket)
     ((struct daemon *)ctx)->flush_ticket = ticket;
 }
 
-static void journal_trouble(struct daemon *d)
+static bool world_rotate(void *ctx)
 {
-    daemon_say(d, EXIT_FAILED,
-               "the journal could not be written; the node stops so that nothing is lost",
-               d->data_dir, "the disk is full or failing", "free some space, then start again");
-    daemon_stop(d, EXIT_FAILED);
-}
-
-static void world_rotate(void *ctx)
-{
-    struct daemon *d = ctx;
-    if (journal_file_rotate(d->journal) != ERR_OK)
-        journal_trouble(d);
+    return journal_file_rotate(((struct daemon *)ctx)->journal) == ERR_OK;
 }
 
 static void world_drop_old(void *ctx)
@@ -213,18 +199,18 @@ static void run_node(struct daemon *d)
         if (d->flush_ticket != 0) {
             uint64_t ticket = d->flush_ticket;
             d->flush_ticket = 0;
-            if (journal_file_flush(d->journal) != ERR_OK) {
-                journal_trouble(d);
-                return;
-            }
-            node_on_flushed(d->node, ticket, os_now_ms());
+            if (journal_file_flush(d->journal) == ERR_OK)
+                node_on_flushed(d->node, ticket, os_now_ms());
+            else
+                node_on_disk_failed(d->node, os_now_ms());
             node_turn(d->node, os_now_ms());
         }
         report_refused(d);
     } while (d->flush_ticket != 0);
     if (node_fatal(d->node) != NULL && !d->stopping) {
-        daemon_say(d, EXIT_FAILED, "the node had to stop", d->data_dir, node_fatal(d->node),
-                   "free some space, then start again");
+        daemon_say(d, EXIT_FAILED, "a write failed; the node stops so that nothing is lost",
+                   d->data_dir, node_fatal(d->node),
+                   "see that the disk has room and works, then start again");
         daemon_stop(d, EXIT_FAILED);
     }
 }

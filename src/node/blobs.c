@@ -22,34 +22,39 @@ enum err node_get_blob(struct node *n, const struct hash *name, struct span *byt
     return db_get(n->config.db, DB_BLOBS, hash_span(name), bytes);
 }
 
+/* Blobs that came before it in this turn are gone with it, and a vote that stands on
+ * one of them may be under way: then the node stops. */
 static void not_kept(struct node *n, enum err e)
 {
-    if (n->blobs_open)
-        db_abort(n->config.db);
-    n->blobs_open = false;
     n->disk_trouble++;
     trace_word(trace_add(&n->trace, TRACE_ERROR, "blob.not_kept"), "why", err_name(e));
+    if (n->blobs_open)
+        node_fail(n, "blobs_failed", e);
 }
 
 /* All blobs of a turn are one transaction, durable before a vote for a proposal
- * that names them is signed. */
+ * that names them is sent. */
 enum err node_put_blob(struct node *n, struct span bytes, struct hash *name)
 {
     if (bytes.len == 0 || bytes.len > n->config.blob_bytes_max)
         return ERR_TOO_BIG;
+    if (n->fatal != NULL)
+        return ERR_IO;
     struct hash h = hash_blake2b(bytes);
     enum err e = ERR_OK;
     if (!blobs_have(n, &h)) {
         if (!n->blobs_open)
             e = db_begin(n->config.db);
         if (e == ERR_OK) {
-            n->blobs_open = true;
             e = db_put(n->config.db, DB_BLOBS, hash_span(&h), bytes);
+            if (e != ERR_OK && !n->blobs_open)
+                db_abort(n->config.db);
         }
         if (e != ERR_OK) {
             not_kept(n, e);
             return e;
         }
+        n->blobs_open = true;
         if (mempool_unpark(&n->mempool, &h, n->now_ms) > 0)
             node_pending_changed(n);
         n->blob_came = true;
@@ -65,7 +70,7 @@ void blobs_commit(struct node *n)
     n->blobs_open = false;
     enum err e = db_commit(n->config.db);
     if (e != ERR_OK)
-        not_kept(n, e);
+        node_fail(n, "blobs_failed", e);
 }
 
 static struct fetch *find(struct node *n, const struct hash *name)

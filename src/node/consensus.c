@@ -278,7 +278,8 @@ static void perform(struct node *n, const struct bft_effect *fx)
 {
     switch (fx->kind) {
     case BFT_FX_PERSIST:
-        n->world.append(n->world.ctx, fx->bytes);
+        if (!n->world.append(n->world.ctx, fx->bytes))
+            node_fail(n, "journal_failed", ERR_NO_MEMORY);
         n->appended++;
         break;
     case BFT_FX_SIGN:
@@ -346,13 +347,15 @@ static void step(struct node *n, const struct bft_event *ev)
     bft_step(n->bft, &event, &n->effects);
     watch_view(n);
     size_t mark = arena_mark(&n->scratch);
-    for (uint32_t i = 0; i < n->effects.count; i++)
+    for (uint32_t i = 0; i < n->effects.count && n->fatal == NULL; i++)
         perform(n, &n->effects.items[i]);
     arena_reset(&n->scratch, mark);
 }
 
 void consensus_step(struct node *n, const struct bft_event *ev)
 {
+    if (n->fatal != NULL)
+        return;
     step(n, ev);
     while (n->follow_up_count > 0) {
         struct bft_event next = n->follow_ups[n->follow_up_first];
@@ -365,6 +368,8 @@ void consensus_step(struct node *n, const struct bft_event *ev)
 
 void node_follow_up(struct node *n, const struct bft_event *ev)
 {
+    if (n->fatal != NULL)
+        return;
     assert(n->follow_up_count < FOLLOW_UPS_MAX);
     n->follow_ups[(n->follow_up_first + n->follow_up_count++) % FOLLOW_UPS_MAX] = *ev;
 }

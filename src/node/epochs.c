@@ -323,6 +323,8 @@ void epochs_tick(struct node *n)
 void node_on_chain_up(struct node *n, uint64_t now_ms)
 {
     n->now_ms = max_u64(n->now_ms, now_ms);
+    if (n->fatal != NULL)
+        return;
     chain_on_connected(n->chain, n->now_ms);
     drain(n);
 }
@@ -330,6 +332,8 @@ void node_on_chain_up(struct node *n, uint64_t now_ms)
 void node_on_chain_text(struct node *n, struct span text, uint64_t now_ms)
 {
     n->now_ms = max_u64(n->now_ms, now_ms);
+    if (n->fatal != NULL)
+        return;
     chain_on_text(n->chain, text, n->now_ms);
     drain(n);
 }
@@ -337,6 +341,8 @@ void node_on_chain_text(struct node *n, struct span text, uint64_t now_ms)
 void node_on_chain_down(struct node *n, enum chain_why why, uint64_t now_ms)
 {
     n->now_ms = max_u64(n->now_ms, now_ms);
+    if (n->fatal != NULL)
+        return;
     chain_on_disconnected(n->chain, why, n->now_ms);
     drain(n);
 }

@@ -237,6 +237,8 @@ static void succeeded(struct node *n, struct job *j, const struct sandbox_result
 void node_on_evaluated(struct node *n, uint64_t token, struct span bytes, uint64_t now_ms)
 {
     n->now_ms = max_u64(n->now_ms, now_ms);
+    if (n->fatal != NULL)
+        return;
     struct job *j = NULL;
     for (uint32_t i = 0; i < JOBS_MAX; i++)
         if (n->jobs[i].used && n->jobs[i].phase == JOB_RUNNING && n->jobs[i].token == token)

@@ -166,6 +166,8 @@ void node_on_gossip(struct node *n, uint64_t message, const struct peer_id *rela
 {
     (void)relay;
     n->now_ms = max_u64(n->now_ms, now_ms);
+    if (n->fatal != NULL)
+        return;
     size_t mark = arena_mark(&n->scratch);
     struct net_gossip g;
     enum p2p_verdict verdict = P2P_REJECT;
@@ -181,6 +183,9 @@ void node_on_gossip(struct node *n, uint64_t message, const struct peer_id *rela
 enum err node_submit_op(struct node *n, struct span op, enum reject *why, uint64_t now_ms)
 {
     n->now_ms = max_u64(n->now_ms, now_ms);
+    *why = REJECT_NONE;
+    if (n->fatal != NULL)
+        return ERR_FULL;
     enum err e = accept_own(n, op, why);
     /* It waits already: submitting twice is the same as once. */
     return e == ERR_CONFLICT && *why == REJECT_NONE ? ERR_OK : e;

@@ -139,6 +139,8 @@ void node_close(struct node *n)
 void node_replay(struct node *n, struct span record)
 {
     assert(!n->started);
+    if (n->fatal != NULL)
+        return;
     struct bft_event ev = {.kind = BFT_EV_REPLAY, .bytes = record};
     consensus_step(n, &ev);
 }
@@ -146,6 +148,8 @@ void node_replay(struct node *n, struct span record)
 void node_start(struct node *n, uint64_t now_ms)
 {
     n->now_ms = max_u64(n->now_ms, now_ms);
+    if (n->fatal != NULL)
+        return;
     n->started = true;
     struct bft_event ev = {.kind = BFT_EV_START};
     consensus_step(n, &ev);
@@ -164,11 +168,6 @@ void node_drift(struct node *n, const char *why)
         trace_word(trace_add(&n->trace, TRACE_ERROR, "node.drift"), "why", why);
     n->drift = true;
     bft_stop_voting(n->bft);
-}
-
-const char *node_fatal(const struct node *n)
-{
-    return n->fatal;
 }
 
 /* --- the turn */
@@ -246,11 +245,8 @@ static void persist_and_sign(struct node *n)
     n->world.flush(n->world.ctx, n->appended);
 }
 
-void node_turn(struct node *n, uint64_t now_ms)
+static void work(struct node *n)
 {
-    n->now_ms = max_u64(n->now_ms, now_ms);
-    if (!n->started || n->fatal != NULL)
-        return;
     struct bft_event ev = {.kind = BFT_EV_TICK};
     signing_release(n);
     if (n->now_ms >= n->effects.wake_at_ms || n->follow_up_count > 0)
@@ -266,13 +262,21 @@ void node_turn(struct node *n, uint64_t now_ms)
         consensus_step(n, &ev);
     persist_and_sign(n);
     gossip_announce(n);
+}
+
+void node_turn(struct node *n, uint64_t now_ms)
+{
+    n->now_ms = max_u64(n->now_ms, now_ms);
+    if (!n->started || n->fatal != NULL)
+        return;
+    work(n);
     take_trace(n, bft_trace(n->bft));
     take_trace(n, chain_trace(n->chain));
 }
 
 uint64_t node_wake_at(const struct node *n)
 {
-    if (!n->started)
+    if (!n->started || n->fatal != NULL)
         return UINT64_MAX;
     return min_u64(n->effects.wake_at_ms, time_add(n->ticked_ms, TICK_MS));
 }
@@ -281,6 +285,8 @@ void node_on_flushed(struct node *n, uint64_t ticket, uint64_t now_ms)
 {
     n->now_ms = max_u64(n->now_ms, now_ms);
     assert(ticket <= n->appended);
+    if (n->fatal != NULL)
+        return;
     n->flushed = max_u64(n->flushed, ticket);
 }
 

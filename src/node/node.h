@@ -13,6 +13,8 @@
  *           validator's hotkey for the peer id that the handshake proved.
  *   NODE-4  When our state root or log root differs from the certified one at
  *           the same height, the node alarms and never votes again.
+ *   NODE-5  From the moment that the store or the journal fails nothing is
+ *           written, signed or sent, not even by the rest of the same turn.
  *
  * The driver reports events with node_on_*, then calls node_turn once all that
  * are ready have been reported, and again no later than node_wake_at. */
@@ -65,6 +67,8 @@ void node_on_frame(struct node *n, const struct peer_id *peer, enum p2p_protocol
 void node_on_gossip(struct node *n, uint64_t message, const struct peer_id *relay, struct span data,
                     uint64_t now_ms);
 void node_on_flushed(struct node *n, uint64_t ticket, uint64_t now_ms);
+/* The journal could not be written: the node is fatal from here on. */
+void node_on_disk_failed(struct node *n, uint64_t now_ms);
 void node_on_signed(struct node *n, struct span reply, uint64_t now_ms);
 void node_on_signer_up(struct node *n, uint64_t now_ms);
 /* answer: an encoded sandbox_answer; empty: the worker died or was killed. */
@@ -95,7 +99,8 @@ enum node_unready {
     NODE_UNREADY_DISK = 64,
 };
 
-/* Not NULL: the process must stop, and why, as a stable name (the disk failed). */
+/* Not NULL: the disk failed.  The node does nothing any more, whatever is reported
+ * to it, and the process must stop; why, as a stable name. */
 const char *node_fatal(const struct node *n);
 
 uint32_t node_unready(const struct node *n);

@@ -508,6 +508,115 @@ static void records_are_flushed_when_they_must_be(void **state)
     assert_int_equal(b->flush_ticket, before + 2);
 }
 
+/* --- a disk that fails (NODE-5) */
+
+/* Whatever is reported to it, and whatever it had begun. */
+static void assert_does_nothing(struct bench *b)
+{
+    uint8_t memory[128];
+    uint32_t sent = b->sent_count, published = b->published, ended = b->disconnects;
+    uint32_t appends = b->appends;
+    uint64_t flushed = b->flush_ticket;
+    struct hash name, absent = {{9}};
+    struct blob_frame question = {.tag = BLOB_FRAME_REQUEST,
+                                  .request = {.token = 1, .blob = absent, .length = 1}};
+    struct span frame = blob_frame_encode(&question, (struct room){memory, sizeof memory});
+    struct op_body body = registration("late");
+    enum reject why;
+    node_on_frame(b->node, &b->peer, P2P_BLOB, frame, b->now_ms);
+    node_on_frame(b->node, &b->peer, P2P_BLOB, SPAN_LITERAL("garbled"), b->now_ms);
+    node_on_gossip(b->node, ++b->judged, &b->peer, SPAN_LITERAL("garbled"), b->now_ms);
+    assert_int_equal(node_submit_op(b->node, signed_op(b, 9, 1, &body), &why, b->now_ms), ERR_FULL);
+    assert_int_equal(node_put_blob(b->node, SPAN_LITERAL("late"), &name), ERR_IO);
+    node_on_chain_up(b->node, b->now_ms);
+    node_on_peer_down(b->node, &b->peer, b->now_ms);
+    node_on_peer_up(b->node, &b->peer, b->now_ms);
+    node_on_signer_up(b->node, b->now_ms);
+    b->binding_token = 0;
+    b->now_ms += 60000;
+    turn(b);
+    assert_int_equal(b->sent_count, sent);
+    assert_int_equal(b->published, published);
+    assert_int_equal(b->disconnects, ended);
+    assert_int_equal(b->appends, appends);
+    assert_int_equal(b->flush_ticket, flushed);
+    assert_int_equal(b->binding_token, 0);
+    assert_true(node_wake_at(b->node) == UINT64_MAX);
+    assert_true(node_unready(b->node) & NODE_UNREADY_DISK);
+}
+
+/* A peer that is connected, and something that would leave with the next turn. */
+static void make_busy(struct bench *b)
+{
+    struct op_body body = registration("early");
+    enum reject why;
+    turn(b);
+    node_on_peer_up(b->node, &b->peer, b->now_ms);
+    assert_int_equal(node_submit_op(b->node, signed_op(b, 9, 1, &body), &why, b->now_ms), ERR_OK);
+    assert_null(node_fatal(b->node));
+}
+
+static void after_a_refused_commit_nothing_leaves(void **state)
+{
+    struct bench *b = *state;
+    struct hash name;
+    make_busy(b);
+    assert_int_equal(node_put_blob(b->node, SPAN_LITERAL("a blob"), &name), ERR_OK);
+    db_mem_fail_at(b->db, 1);
+    uint32_t published = b->published;
+    turn(b);
+    assert_string_equal(node_fatal(b->node), "blobs_failed");
+    assert_int_equal(b->published, published); /* in the same turn, behind the commit */
+    assert_int_equal(heard(b, "store.failed"), 1);
+    assert_does_nothing(b);
+}
+
+static void after_a_refused_flush_nothing_leaves(void **state)
+{
+    struct bench *b = *state;
+    make_busy(b);
+    node_on_disk_failed(b->node, b->now_ms);
+    assert_string_equal(node_fatal(b->node), "journal_failed");
+    assert_does_nothing(b);
+}
+
+/* The record of a vote; the rest of the step is not performed. */
+static void after_a_refused_record_nothing_leaves(void **state)
+{
+    struct bench *b = *state;
+    make_busy(b);
+    b->disk_fails = true;
+    for (uint32_t i = 0; i < 100 && node_fatal(b->node) == NULL; i++) {
+        b->now_ms += 1000; /* Nobody leads: it asks for another view. */
+        turn(b);
+    }
+    assert_string_equal(node_fatal(b->node), "journal_failed");
+    assert_int_equal(b->appends, 1);
+    assert_does_nothing(b);
+}
+
+static void a_vote_that_the_signer_could_not_keep_is_asked_again(void **state)
+{
+    struct bench *b = *state;
+    struct signer_request_body body = {.tag = SIGNER_REQUEST_BODY_BFT,
+                                       .bft.statement.type = BFT_TYPE_COMMIT};
+    uint8_t memory[256];
+    turn(b);
+    struct sign_wait *w = signing_ask(b->node, SIGN_BFT, &body);
+    assert_non_null(w);
+    struct signer_reply reply = {.token = w->token, .verdict = SIGNER_VERDICT_FAILED};
+    turn(b);
+    assert_int_equal(b->vote_token, w->token);
+    node_on_signed(b->node, signer_reply_encode(&reply, (struct room){memory, sizeof memory}),
+                   b->now_ms);
+    b->vote_token = 0;
+    turn(b);
+    assert_true(w->used && !w->replied && b->vote_token == 0);
+    node_on_signer_up(b->node, b->now_ms);
+    turn(b);
+    assert_int_equal(b->vote_token, w->token);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -525,6 +634,10 @@ int main(void)
         BENCH_TEST(an_unfit_module_is_told_of_once),
         BENCH_TEST(one_miner_does_not_take_all_turns),
         BENCH_TEST(records_are_flushed_when_they_must_be),
+        BENCH_TEST(after_a_refused_commit_nothing_leaves),
+        BENCH_TEST(after_a_refused_flush_nothing_leaves),
+        BENCH_TEST(after_a_refused_record_nothing_leaves),
+        BENCH_TEST(a_vote_that_the_signer_could_not_keep_is_asked_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,7 +22,10 @@ struct bench {
     struct peer_id peer;
     uint32_t disconnects, sent_count, published, published_ops, bindings;
     uint64_t flush_ticket;
+    uint32_t appends;
+    bool disk_fails;
     uint64_t binding_token; /* of the request to sign our binding */
+    uint64_t vote_token;    /* of the last one for a vote */
     uint64_t judged;
     enum p2p_verdict verdict;
     struct blob_frame sent; /* the last one on P2P_BLOB */
@@ -80,6 +83,19 @@ static inline void on_bytes(void *ctx, struct span bytes)
     (void)bytes;
 }
 
+static inline bool on_append(void *ctx, struct span record)
+{
+    struct bench *b = ctx;
+    (void)record;
+    b->appends++;
+    return !b->disk_fails;
+}
+
+static inline bool on_rotate(void *ctx)
+{
+    return !((struct bench *)ctx)->disk_fails;
+}
+
 static inline void on_sign(void *ctx, struct span bytes)
 {
     struct bench *b = ctx;
@@ -87,6 +103,8 @@ static inline void on_sign(void *ctx, struct span bytes)
     assert_int_equal(signer_request_decode(bytes, &b->arena, &r), ERR_OK);
     if (r.body.tag == SIGNER_REQUEST_BODY_BINDING)
         b->binding_token = r.token;
+    if (r.body.tag == SIGNER_REQUEST_BODY_BFT)
+        b->vote_token = r.token;
 }
 
 static inline void on_flush(void *ctx, uint64_t ticket)
@@ -168,9 +186,9 @@ static inline enum err start(struct bench *b)
                       .publish = on_publish,
                       .validate = on_validate,
                       .disconnect = on_disconnect,
-                      .append = on_bytes,
+                      .append = on_append,
                       .flush = on_flush,
-                      .rotate = on_nothing,
+                      .rotate = on_rotate,
                       .drop_old = on_nothing,
                       .sign = on_sign,
                       .evaluate = on_evaluate,

@@ -30,6 +30,8 @@ struct peer *peers_find(struct node *n, const struct peer_id *id)
 void node_on_peer_up(struct node *n, const struct peer_id *id, uint64_t now_ms)
 {
     n->now_ms = max_u64(n->now_ms, now_ms);
+    if (n->fatal != NULL)
+        return;
     struct peer *p = peers_find(n, id);
     for (uint32_t i = 0; i < PEERS_MAX && p == NULL; i++)
         if (!n->peers[i].used)
@@ -45,6 +47,8 @@ void node_on_peer_up(struct node *n, const struct peer_id *id, uint64_t now_ms)
 void node_on_peer_down(struct node *n, const struct peer_id *id, uint64_t now_ms)
 {
     n->now_ms = max_u64(n->now_ms, now_ms);
+    if (n->fatal != NULL)
+        return;
     struct peer *p = peers_find(n, id);
     if (p == NULL)
         return;
@@ -239,6 +243,8 @@ void node_on_frame(struct node *n, const struct peer_id *id, enum p2p_protocol p
                    struct span frame, uint64_t now_ms)
 {
     n->now_ms = max_u64(n->now_ms, now_ms);
+    if (n->fatal != NULL)
+        return;
     struct peer *p = peers_find(n, id);
     if (p == NULL)
         return;

@@ -135,6 +135,8 @@ void signing_release(struct node *n)
 void node_on_signed(struct node *n, struct span bytes, uint64_t now_ms)
 {
     n->now_ms = max_u64(n->now_ms, now_ms);
+    if (n->fatal != NULL)
+        return;
     struct signer_reply reply;
     if (signer_reply_decode(bytes, &n->scratch, &reply) != ERR_OK) {
         trace_add(&n->trace, TRACE_ERROR, "signer.garbled");
@@ -143,6 +145,12 @@ void node_on_signed(struct node *n, struct span bytes, uint64_t now_ms)
     struct sign_wait *w = find(n, reply.token);
     if (w == NULL || w->replied)
         return; /* Asked before the signer was restarted. */
+    if (reply.verdict == SIGNER_VERDICT_FAILED && w->purpose == SIGN_BFT) {
+        /* Its guard could not be written: it ends, and the one that is started in
+         * its place is asked again.  What the core says once it does not repeat. */
+        trace_add(&n->trace, TRACE_ERROR, "signer.failed");
+        return;
+    }
     w->replied = true;
     w->reply = reply;
 }
@@ -152,6 +160,8 @@ void node_on_signed(struct node *n, struct span bytes, uint64_t now_ms)
 void node_on_signer_up(struct node *n, uint64_t now_ms)
 {
     n->now_ms = max_u64(n->now_ms, now_ms);
+    if (n->fatal != NULL)
+        return;
     for (uint32_t i = 0; i < n->signs_end; i++)
         if (n->signs[i].used && !n->signs[i].replied)
             n->signs[i].sent = false;

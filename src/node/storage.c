@@ -134,7 +134,10 @@ static void rotate(struct node *n, uint64_t seq)
     uint64_t slots = n->config.journal_slots != 0 ? n->config.journal_slots : ROTATE_SLOTS;
     if (n->journal_old || seq < n->journal_slot + slots)
         return;
-    n->world.rotate(n->world.ctx);
+    if (!n->world.rotate(n->world.ctx)) {
+        node_fail(n, "journal_failed", ERR_IO);
+        return;
+    }
     n->journal_slot = seq;
     n->journal_old = true;
 }
@@ -143,6 +146,8 @@ static bool write_checkpoint(struct node *n, struct snapshot *s, struct span che
 {
     size_t mark = arena_mark(&n->scratch);
     blobs_commit(n);
+    if (n->fatal != NULL)
+        return false;
     enum err e = db_begin(n->config.db);
     if (e == ERR_OK) {
         e = put_all(n, s, checkpoint);
@@ -152,12 +157,10 @@ static bool write_checkpoint(struct node *n, struct snapshot *s, struct span che
             db_abort(n->config.db);
     }
     arena_reset(&n->scratch, mark);
-    if (e != ERR_OK) {
-        /* What is durable is in the journal; without the store it would grow for
-         * ever, so the node stops while nothing is lost. */
-        n->fatal = "store_failed";
-        trace_word(trace_add(&n->trace, TRACE_ERROR, "store.failed"), "why", err_name(e));
-    }
+    /* What is durable is in the journal; without the store it would grow for
+     * ever, so the node stops while nothing is lost. */
+    if (e != ERR_OK)
+        node_fail(n, "store_failed", e);
     return e == ERR_OK;
 }
 
@@ -189,9 +192,13 @@ void storage_stable(struct node *n, struct span bytes)
     }
 }
 
+/* Nothing signed stands on such a record, but a disk that refused one commit is
+ * not asked for another. */
 bool storage_keep(struct node *n, struct span key, struct span value)
 {
     blobs_commit(n);
+    if (n->fatal != NULL)
+        return false;
     enum err e = db_begin(n->config.db);
     if (e == ERR_OK) {
         e = value.len == 0 ? db_del(n->config.db, DB_META, key)
@@ -203,7 +210,7 @@ bool storage_keep(struct node *n, struct span key, struct span value)
     }
     if (e != ERR_OK) {
         n->disk_trouble++;
-        trace_word(trace_add(&n->trace, TRACE_ERROR, "record.not_kept"), "why", err_name(e));
+        node_fail(n, "store_failed", e);
     }
     return e == ERR_OK;
 }

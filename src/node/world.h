@@ -24,10 +24,11 @@ struct world {
 
     /* The journal.  append buffers a record; flush makes all appended so far
      * durable and is answered by node_on_flushed(ticket).  rotate begins a new
-     * file; drop_old forgets all but the newest file. */
-    void (*append)(void *ctx, struct span record);
+     * file; drop_old forgets all but the newest file.  false, or an answer by
+     * node_on_disk_failed: the disk refused, and the node has stopped. */
+    bool (*append)(void *ctx, struct span record);
     void (*flush)(void *ctx, uint64_t ticket);
-    void (*rotate)(void *ctx);
+    bool (*rotate)(void *ctx);
     void (*drop_old)(void *ctx);
 
     /* An encoded signer_request; answered by node_on_signed. */

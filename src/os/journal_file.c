@@ -281,6 +281,8 @@ enum err journal_file_flush(struct journal_file *j)
     struct iovec parts[] = {{head, sizeof head}, {j->pending, j->pending_used}};
     write_ahead(j, sizeof head + j->pending_used);
     if (write_all(j->fd, parts, 2, j->size) != ERR_OK || fdatasync(j->fd) < 0) {
+        /* The next start would read from memory what the disk may never get. */
+        err_ignore(ftruncate(j->fd, (off_t)j->size) < 0 ? ERR_IO : ERR_OK);
         j->failed = true;
         return ERR_IO;
     }
