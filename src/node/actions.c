@@ -8,7 +8,7 @@
  * its way is not asked for twice: its subject is being signed, or it is in the
  * mempool under n->wanted. */
 
-static void actions_salt(const struct node *n, const struct hash *submission, uint8_t salt[32])
+static void salt_of(const struct node *n, const struct hash *submission, uint8_t salt[32])
 {
     struct hasher h;
     hasher_open(&h, "PLTFSALT");
@@ -118,7 +118,7 @@ static void attest(struct node *n, struct job *j)
     struct op_body body = {0};
     if (s.phase == SUBMISSION_PHASE_COMMITTING && mine == NULL) {
         uint8_t salt[32];
-        actions_salt(n, &s.id, salt);
+        salt_of(n, &s.id, salt);
         body.tag = OP_BODY_ATTEST_COMMIT;
         body.attest_commit.submission = s.id;
         body.attest_commit.commitment = eval_commitment(&j->attestation, salt, &n->config.self);
@@ -127,7 +127,7 @@ static void attest(struct node *n, struct job *j)
     } else if (s.phase == SUBMISSION_PHASE_REVEALING && mine != NULL && !mine->has_revealed) {
         body.tag = OP_BODY_ATTEST_REVEAL;
         body.attest_reveal.attestation = j->attestation;
-        actions_salt(n, &s.id, body.attest_reveal.salt);
+        salt_of(n, &s.id, body.attest_reveal.salt);
         struct hash subject = subject_of('r', &s.id);
         want(n, &body, &subject);
     }

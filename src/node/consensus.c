@@ -7,50 +7,54 @@ enum { PROPOSAL_PATIENCE_MS = 300 };
 
 /* --- proposing */
 
-static bool end_is_wanted(const struct node *n)
-{
-    return n->epochs.end_wanted;
-}
-
 /* The operations that only a leader makes, at the end of an epoch: WEIGHTS and
- * SEAL as of the last checkpoint, then EPOCH in the segment's last slot.  True
- * while one of them is being signed. */
-static bool closing_ops_pending(struct node *n, uint64_t seq, bool last)
+ * SEAL as of the last checkpoint, then EPOCH in the segment's last slot.  The one
+ * that is due in this slot, and what it is about; false: none. */
+static bool closing_op(struct node *n, uint64_t seq, bool last, struct op_body *body,
+                       struct hash *subject)
 {
-    if (!end_is_wanted(n))
-        return false;
     struct state_epoch epoch;
     struct state_candidate candidate;
-    if (!ledger_epoch_state(n->ledger, &n->scratch, &epoch) ||
+    if (!n->epochs.end_wanted || !ledger_epoch_state(n->ledger, &n->scratch, &epoch) ||
         !ledger_candidate(n->ledger, &n->scratch, &candidate) ||
         candidate.cutoff != (seq - 1) / BFT_CHECKPOINT_INTERVAL * BFT_CHECKPOINT_INTERVAL)
         return false; /* The last checkpoint is not executed here yet. */
-    struct op_body body = {0};
-    struct hash subject = hash_tagged("PLTFSUBJ", span_of(&candidate.cutoff, 8));
+    *subject = hash_tagged("PLTFSUBJ", span_of(&candidate.cutoff, 8));
     if (!epoch.weights) {
-        body.tag = OP_BODY_WEIGHTS;
-        body.weights =
+        body->tag = OP_BODY_WEIGHTS;
+        body->weights =
             (struct op_weights){.epoch = epoch.epoch,
                                 .cutoff = candidate.cutoff,
                                 .matrix = ledger_matrix_hash(&candidate.weights, &n->scratch)};
-        subject.bytes[0] ^= 1;
-    } else if (!epoch.sealed) {
-        body.tag = OP_BODY_SEAL;
-        body.seal = (struct op_seal){.epoch = epoch.epoch,
-                                     .log_size = candidate.log_size,
-                                     .log_root = candidate.log_root,
-                                     .valset = bft_current_set(n->bft)->hash};
-        subject.bytes[0] ^= 2;
-    } else if (last) {
-        const struct op_epoch *next = epochs_next(n, &n->scratch);
-        if (next == NULL)
-            return false;
-        body.tag = OP_BODY_EPOCH;
-        body.epoch = *next;
-        subject.bytes[0] ^= 3;
-    } else {
-        return false;
+        subject->bytes[0] ^= 1;
+        return true;
     }
+    if (!epoch.sealed) {
+        body->tag = OP_BODY_SEAL;
+        body->seal = (struct op_seal){.epoch = epoch.epoch,
+                                      .log_size = candidate.log_size,
+                                      .log_root = candidate.log_root,
+                                      .valset = bft_current_set(n->bft)->hash};
+        subject->bytes[0] ^= 2;
+        return true;
+    }
+    const struct op_epoch *next = last ? epochs_next(n, &n->scratch) : NULL;
+    if (next == NULL)
+        return false;
+    body->tag = OP_BODY_EPOCH;
+    body->epoch = *next;
+    subject->bytes[0] ^= 3;
+    return true;
+}
+
+/* Has the closing operation signed that is due in this slot; true while it is
+ * being signed. */
+static bool closing_op_is_pending(struct node *n, uint64_t seq, bool last)
+{
+    struct op_body body = {0};
+    struct hash subject;
+    if (!closing_op(n, seq, last, &body, &subject))
+        return false;
     if (signing_is_under_way(n, SIGN_OP, &subject))
         return true;
     bool same = hash_equal(&n->own_subject, &subject);
@@ -128,7 +132,7 @@ void consensus_try_propose(struct node *n)
     if (!p->used)
         return;
     size_t mark = arena_mark(&n->scratch);
-    bool wait = closing_ops_pending(n, p->seq, p->last);
+    bool wait = closing_op_is_pending(n, p->seq, p->last);
     if (wait && n->now_ms < time_add(p->since_ms, PROPOSAL_PATIENCE_MS)) {
         arena_reset(&n->scratch, mark);
         return;

@@ -296,7 +296,7 @@ static void drain(struct node *n)
         on_out(n, &out);
 }
 
-void epochs_extrinsic_signed(struct node *n, struct sign_wait *w)
+void epochs_extrinsic_signed(struct node *n, const struct sign_wait *w)
 {
     if (w->reply.verdict == SIGNER_VERDICT_SIGNED)
         chain_signed(n->chain, w->context, &w->reply.signature, n->now_ms);

@@ -262,7 +262,7 @@ enum err gossip_want_op(struct node *n, const struct op_body *body, const struct
     return ERR_OK;
 }
 
-void gossip_op_signed(struct node *n, struct sign_wait *w)
+void gossip_op_signed(struct node *n, const struct sign_wait *w)
 {
     size_t mark = arena_mark(&n->scratch);
     struct signer_request request;
@@ -276,9 +276,7 @@ void gossip_op_signed(struct node *n, struct sign_wait *w)
     if (w->with_proposal) {
         if (n->own_op_count < COUNT_OF(n->own_ops))
             n->own_ops[n->own_op_count++] = bytes_keep(bytes);
-        w->used = false; /* Its subject is no longer under way. */
         consensus_try_propose(n);
-        w->used = true;
     } else {
         enum reject why;
         e = accept_own(n, bytes, &why);

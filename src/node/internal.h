@@ -297,12 +297,12 @@ void peers_tick(struct node *n);
 void peers_new_set(struct node *n);
 bool peers_send_member(struct node *n, uint32_t member, struct span frame);
 struct span peers_bft_frame(struct node *n, struct span message);
-void peers_on_own_binding(struct node *n, struct sign_wait *w);
+void peers_on_own_binding(struct node *n, const struct sign_wait *w);
 
 /* --- gossip.c */
 void gossip_announce(struct node *n);
 void gossip_tick(struct node *n);
-void gossip_op_signed(struct node *n, struct sign_wait *w);
+void gossip_op_signed(struct node *n, const struct sign_wait *w);
 enum err gossip_want_op(struct node *n, const struct op_body *body, const struct hash *subject,
                         bool with_proposal);
 
@@ -331,7 +331,7 @@ const struct op_epoch *epochs_expected(struct node *n, const struct op_epoch *pr
 /* No set can be taken from this block, whatever comes. */
 bool epochs_refuse(const struct node *n, uint64_t block);
 const struct op_epoch *epochs_next(struct node *n, struct arena *scratch);
-void epochs_extrinsic_signed(struct node *n, struct sign_wait *w);
+void epochs_extrinsic_signed(struct node *n, const struct sign_wait *w);
 
 /* --- anchors.c */
 enum err anchors_load(struct node *n);

@@ -78,7 +78,7 @@ static void bind_again(struct node *n)
     signing_ask(n, SIGN_BINDING, &body);
 }
 
-void peers_on_own_binding(struct node *n, struct sign_wait *w)
+void peers_on_own_binding(struct node *n, const struct sign_wait *w)
 {
     struct signer_request request;
     enum err e = signer_request_decode(w->request, &n->scratch, &request);

@@ -11,12 +11,14 @@ static struct sign_wait *find(struct node *n, uint64_t token)
     return NULL;
 }
 
-static void drop(struct node *n, struct sign_wait *w)
+/* The place is free again; what stood there is the caller's. */
+static struct sign_wait take(struct node *n, struct sign_wait *w)
 {
-    bytes_drop(&w->request);
+    struct sign_wait taken = *w;
     *w = (struct sign_wait){0};
     while (n->signs_end > 0 && !n->signs[n->signs_end - 1].used)
         n->signs_end--;
+    return taken;
 }
 
 /* The request waits until the end of the turn, so that all of a turn leave
@@ -48,7 +50,7 @@ struct sign_wait *signing_ask(struct node *n, enum sign_purpose purpose,
     n->signs_end = (uint32_t)max_u64(n->signs_end, (uint64_t)(w - n->signs) + 1);
     arena_reset(&n->scratch, mark);
     if (w->request.ptr == NULL) {
-        drop(n, w);
+        (void)take(n, w);
         return NULL;
     }
     return w;
@@ -84,34 +86,36 @@ void signing_send(struct node *n)
     }
 }
 
-static void deliver(struct node *n, struct sign_wait *w)
+/* Taken out first: who hears of the signature finds its subject not under way. */
+static void deliver(struct node *n, struct sign_wait *answered)
 {
-    bool ok = w->reply.verdict == SIGNER_VERDICT_SIGNED;
+    struct sign_wait w = take(n, answered);
+    bool ok = w.reply.verdict == SIGNER_VERDICT_SIGNED;
     if (!ok) {
         struct trace_event *e = trace_add(&n->trace, TRACE_WARN, "signer.refused");
-        trace_word(e, "verdict", signer_verdict_name(w->reply.verdict));
-        trace_u64(e, "purpose", (uint64_t)w->purpose);
+        trace_word(e, "verdict", signer_verdict_name(w.reply.verdict));
+        trace_u64(e, "purpose", (uint64_t)w.purpose);
     }
-    switch (w->purpose) {
+    switch (w.purpose) {
     case SIGN_BFT: {
         struct bft_event ev = {
-            .kind = BFT_EV_SIGNED, .token = w->context, .ok = ok, .signature = w->reply.signature};
+            .kind = BFT_EV_SIGNED, .token = w.context, .ok = ok, .signature = w.reply.signature};
         node_follow_up(n, &ev);
         break;
     }
     case SIGN_OP:
         if (ok)
-            gossip_op_signed(n, w);
+            gossip_op_signed(n, &w);
         break;
     case SIGN_BINDING:
         if (ok)
-            peers_on_own_binding(n, w);
+            peers_on_own_binding(n, &w);
         break;
     case SIGN_EXTRINSIC:
-        epochs_extrinsic_signed(n, w);
+        epochs_extrinsic_signed(n, &w);
         break;
     }
-    drop(n, w);
+    bytes_drop(&w.request);
 }
 
 /* Answers are used in the order of their requests, each no sooner than the
