@@ -162,6 +162,15 @@ struct hash ledger_matrix_hash(const struct weights *w, struct arena *scratch);
  * from the chain before ledger_check_batch.  Borrows payload. */
 bool ledger_batch_epoch(struct span payload, struct arena *scratch, struct op_epoch *out);
 
+/* What the state knows of a blob. */
+enum ledger_blob {
+    LEDGER_BLOB_UNKNOWN,
+    LEDGER_BLOB_OPEN,   /* of a submission that is not decided */
+    LEDGER_BLOB_PUBLIC, /* a module, or of a submission that is decided */
+};
+enum ledger_blob ledger_blob(const struct ledger *l, const struct hash *blob,
+                             struct arena *scratch);
+
 /* The index-th submission that is committing or revealing, oldest first. */
 bool ledger_open_submission_at(const struct ledger *l, uint32_t index, struct hash *id);
 

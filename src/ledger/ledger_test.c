@@ -533,6 +533,30 @@ static void failures_are_final_without_a_place(void **state)
     assert_false(ledger_leader_at(n->l, &challenge, 0, &leader));
 }
 
+static enum ledger_blob blob_of(struct net *n, const char *name)
+{
+    struct hash h = test_hash(name);
+    return ledger_blob(n->l, &h, &n->scratch);
+}
+
+static void a_blob_is_public_once_it_is_decided(void **state)
+{
+    struct net *n = *state;
+    struct hash challenge = net_challenge(n, 5000, "tsp");
+    net_challenge(n, 5000, "another");
+    assert_int_equal(blob_of(n, "module"), LEDGER_BLOB_PUBLIC);
+    assert_int_equal(blob_of(n, "a"), LEDGER_BLOB_UNKNOWN);
+    struct hash id = net_submit(n, 0, &challenge, "a");
+    assert_int_equal(blob_of(n, "a"), LEDGER_BLOB_OPEN);
+    net_score(n, &id, 500);
+    assert_int_equal(blob_of(n, "a"), LEDGER_BLOB_PUBLIC);
+    for (int i = 0; i < 5; i++) { /* it leads, and so stays when it is forgotten */
+        struct op_body epoch = net_epoch(n);
+        assert_int_equal(net_end_epoch(n, &epoch), REJECT_NONE);
+    }
+    assert_int_equal(blob_of(n, "a"), LEDGER_BLOB_PUBLIC);
+}
+
 static void the_best_result_leads(void **state)
 {
     struct net *n = *state;
@@ -586,6 +610,7 @@ int main(void)
         NET_TEST(the_oldest_fates_are_forgotten),
         NET_TEST(a_genesis_must_be_in_order),
         NET_TEST(failures_are_final_without_a_place),
+        NET_TEST(a_blob_is_public_once_it_is_decided),
         NET_TEST(the_best_result_leads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,38 @@ static struct table_key key_blob(const struct hash *challenge, const struct hash
     return k;
 }
 
+static enum ledger_blob blob_in(const struct ledger *l, const struct hash *challenge,
+                                const struct hash *blob, struct arena *scratch)
+{
+    struct state_challenge c;
+    struct state_submission s;
+    struct hash id;
+    struct span value;
+    struct table_key k = key_blob(challenge, blob);
+    if (state_get_challenge(l, challenge, scratch, &c) && hash_equal(&c.body.module, blob))
+        return LEDGER_BLOB_PUBLIC;
+    if (!kv_get(l->kv, key_span(&k), &value))
+        return LEDGER_BLOB_UNKNOWN;
+    assert(value.len == HASH_SIZE);
+    memcpy(id.bytes, value.ptr, HASH_SIZE);
+    bool open = state_get_submission(l, &id, scratch, &s) &&
+                (s.phase == SUBMISSION_PHASE_COMMITTING || s.phase == SUBMISSION_PHASE_REVEALING);
+    return open ? LEDGER_BLOB_OPEN : LEDGER_BLOB_PUBLIC;
+}
+
+enum ledger_blob ledger_blob(const struct ledger *l, const struct hash *blob, struct arena *scratch)
+{
+    struct hash challenge;
+    enum ledger_blob best = LEDGER_BLOB_UNKNOWN;
+    for (uint32_t i = 0; ledger_challenge_at(l, i, &challenge); i++) {
+        size_t mark = arena_mark(scratch);
+        enum ledger_blob found = blob_in(l, &challenge, blob, scratch);
+        best = found > best ? found : best;
+        arena_reset(scratch, mark);
+    }
+    return best;
+}
+
 static bool spent(const struct turn *t)
 {
     struct state_replay r;

@@ -203,12 +203,25 @@ void blobs_want(struct node *n, const struct hash *name, uint32_t size)
         f->wanted_ms = n->now_ms;
 }
 
+/* What waits for its result is for those who evaluate it: a miner who could read
+ * another's work before it is decided could hand it in as his own. */
+static bool may_have(struct node *n, const struct peer_id *from, const struct hash *name)
+{
+    const struct peer *p = peers_find(n, from);
+    if ((p != NULL && is_member(p)) ||
+        ledger_blob(n->ledger, name, &n->scratch) == LEDGER_BLOB_PUBLIC)
+        return true;
+    n->counters.blobs_withheld++;
+    return false;
+}
+
 static void on_request(struct node *n, const struct peer_id *from, const struct blob_request *r)
 {
     struct span blob = {0};
     struct blob_frame frame = {.tag = BLOB_FRAME_ANSWER,
                                .answer = {.token = r->token, .blob = r->blob, .offset = r->offset}};
-    if (node_get_blob(n, &r->blob, &blob) == ERR_OK && r->offset < blob.len) {
+    if (node_get_blob(n, &r->blob, &blob) == ERR_OK && r->offset < blob.len &&
+        may_have(n, from, &r->blob)) {
         size_t length = min_u64(min_u64(r->length, BLOB_CHUNK_MAX), blob.len - r->offset);
         frame.answer.size = (uint32_t)blob.len;
         frame.answer.bytes = span_of(blob.ptr + r->offset, length);

@@ -131,6 +131,7 @@ struct node_counters {
     uint64_t strangers_refused;  /* ended for consensus messages that did not hold */
     uint64_t blob_mismatches;    /* fetched whole, and not what was asked for */
     uint64_t commits_lost;       /* weights committed to and never revealed */
+    uint64_t blobs_withheld;     /* asked for by a stranger while undecided */
     uint64_t blob_stray_answers; /* to no question of ours, or too late */
 };
 

@@ -48,6 +48,7 @@ READ(bad_frames, v->node->counters.bad_frames)
 READ(bindings_refused, v->node->counters.bindings_refused)
 READ(strangers_refused, v->node->counters.strangers_refused)
 READ(blob_mismatches, v->node->counters.blob_mismatches)
+READ(blobs_withheld, v->node->counters.blobs_withheld)
 READ(blob_stray_answers, v->node->counters.blob_stray_answers)
 READ(weights_commits, v->node->weights.commit_count)
 READ(weights_lost, v->node->counters.commits_lost)
@@ -103,6 +104,8 @@ static const struct source sources[] = {
      read_strangers_refused},
     {RPC_COUNTER, "blob_mismatches_total", "Blobs fetched with another hash.", NULL,
      read_blob_mismatches},
+    {RPC_COUNTER, "blobs_withheld_total", "Undecided blobs that a stranger asked for.", NULL,
+     read_blobs_withheld},
     {RPC_COUNTER, "blob_stray_answers_total", "Parts of blobs that nobody asked for.", NULL,
      read_blob_stray_answers},
     {RPC_GAUGE, "weights_commits_open", "Weights committed to on the chain, not revealed.", NULL,

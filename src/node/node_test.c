@@ -237,6 +237,9 @@ static void a_blob_is_served_part_by_part(void **state)
     struct hash name;
     assert_int_equal(node_put_blob(b->node, span_of(bytes, sizeof bytes), &name), ERR_OK);
     node_on_peer_up(b->node, &b->peer, b->now_ms);
+    struct peer *member = peers_find(b->node, &b->peer);
+    member->bound = true;
+    member->member = 1;
     static const struct {
         uint32_t offset, length, want;
     } parts[] = {{0, 300, 300}, {300, 300, 300}, {900, 300, 100},
@@ -256,6 +259,31 @@ static void a_blob_is_served_part_by_part(void **state)
         if (parts[i].want > 0)
             assert_memory_equal(b->sent.answer.bytes.ptr, bytes + parts[i].offset, parts[i].want);
     }
+}
+
+/* A stranger gets no blob that is not known to be decided. */
+static void an_undecided_blob_is_no_strangers(void **state)
+{
+    struct bench *b = *state;
+    struct hash name;
+    struct blob_frame f = {.tag = BLOB_FRAME_REQUEST, .request = {.token = 4, .length = 100}};
+    uint8_t memory[256];
+    assert_int_equal(node_put_blob(b->node, SPAN_LITERAL("a tour"), &f.request.blob), ERR_OK);
+    name = f.request.blob;
+    node_on_peer_up(b->node, &b->peer, b->now_ms);
+    struct span frame = blob_frame_encode(&f, (struct room){memory, sizeof memory});
+    node_on_frame(b->node, &b->peer, P2P_BLOB, frame, b->now_ms);
+    assert_int_equal(b->sent.answer.token, 4);
+    assert_memory_equal(&b->sent.answer.blob, &name, sizeof name);
+    assert_int_equal(b->sent.answer.size, 0);
+    assert_int_equal(b->node->counters.blobs_withheld, 1);
+    peers_find(b->node, &b->peer)->bound = true; /* of a hotkey that is no member */
+    node_on_frame(b->node, &b->peer, P2P_BLOB, frame, b->now_ms);
+    assert_int_equal(b->sent.answer.size, 0);
+    peers_find(b->node, &b->peer)->member = 1;
+    node_on_frame(b->node, &b->peer, P2P_BLOB, frame, b->now_ms);
+    assert_int_equal(b->sent.answer.size, 6);
+    assert_int_equal(b->node->counters.blobs_withheld, 2);
 }
 
 static struct peer_id other_peer(uint8_t number)
@@ -627,6 +655,7 @@ int main(void)
         BENCH_TEST(a_blob_is_what_its_name_says),
         BENCH_TEST(a_silent_member_is_not_asked),
         BENCH_TEST(a_blob_is_served_part_by_part),
+        BENCH_TEST(an_undecided_blob_is_no_strangers),
         BENCH_TEST(a_liar_cannot_put_the_blame_on_another),
         BENCH_TEST(a_dripping_peer_is_left_for_another),
         BENCH_TEST(blobs_of_nobody_give_way),
