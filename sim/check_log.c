@@ -359,6 +359,17 @@ static enum err cert_holds(void *ctx, const struct bft_cert *cert, const struct 
     return e == ERR_OK ? bft_cert_check(cert, &ready, network, &s->verifier) : e;
 }
 
+/* Who would recompute needs the very module and input. */
+static enum err have_all(void *ctx, const struct op_challenge_register *challenge,
+                         const struct op_submission *submission, const struct audit_final *claimed,
+                         uint64_t slot, uint64_t epoch, struct span module, struct span input)
+{
+    (void)ctx, (void)claimed, (void)slot, (void)epoch;
+    struct hash m = hash_blake2b(module), i = hash_blake2b(input);
+    return hash_equal(&m, &challenge->module) && hash_equal(&i, &submission->blob) ? ERR_OK
+                                                                                   : ERR_CONFLICT;
+}
+
 static enum err verify(struct sim *s, struct span bundle, struct audit_report *r)
 {
     const struct audit_checks checks = {.ctx = s,
@@ -367,11 +378,29 @@ static enum err verify(struct sim *s, struct span bundle, struct audit_report *r
                                         .valset_hash = bft_valset_hash,
                                         .aux_hash = bft_aux_hash,
                                         .op_id = op_id,
-                                        .challenge_id = registry_challenge_id};
+                                        .challenge_id = registry_challenge_id,
+                                        .rescore = have_all};
     struct genesis genesis;
     enum err e = genesis_decode(s->genesis, &s->log->scratch, &genesis);
     assert(e == ERR_OK);
     return audit_bundle_verify(bundle, &genesis, &checks, &s->log->scratch, r);
+}
+
+/* A node that has both blobs hands them on: recomputed; without, certified. */
+static uint32_t level_due(struct sim *s, struct sim_node *m, const struct hash *id)
+{
+    const struct rpc_view *v = &m->view.rpc;
+    struct arena *scratch = &s->log->scratch;
+    struct state_submission submission;
+    struct state_challenge challenge;
+    struct span bytes;
+    size_t mark = arena_mark(scratch);
+    bool whole = v->submission(v->ctx, id, scratch, &submission) &&
+                 v->challenge(v->ctx, &submission.challenge, scratch, &challenge) &&
+                 v->blob_get(v->ctx, &submission.blob, &bytes) == ERR_OK &&
+                 v->blob_get(v->ctx, &challenge.body.module, &bytes) == ERR_OK;
+    arena_reset(scratch, mark);
+    return whole ? 5 : 2;
 }
 
 /* A proof made by one node convinces a stranger; with any bit changed it does not. */
@@ -387,7 +416,7 @@ static void one_bundle(struct sim *s, struct sim_node *m, const struct hash *id,
     arena_reset(&c->scratch, mark); /* It may have taken all of it. */
     if (e == ERR_OK) {
         e = verify(s, made, &r);
-        if (e != ERR_OK || r.level != 2 || !hash_equal(&r.submission, id))
+        if (e != ERR_OK || r.level != level_due(s, m, id) || !hash_equal(&r.submission, id))
             sim_fail(s, "node %u makes a bundle that does not hold: %s", m->index,
                      r.failed != NULL ? r.failed : "level");
         for (uint32_t i = 0; i < 4; i++) {

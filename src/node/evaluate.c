@@ -216,7 +216,7 @@ static void succeeded(struct node *n, struct job *j, const struct sandbox_result
         *j = (struct job){0}; /* Closed while it ran. */
         return;
     }
-    if (eval_attest(&c, &s, r, &n->engine, blob, &j->attestation) != ERR_OK) {
+    if (eval_attest(&c, &s, r, &n->config.engine, blob, &j->attestation) != ERR_OK) {
         failed(n, j, "infra");
         return;
     }

@@ -158,7 +158,6 @@ struct node {
     uint32_t announce_count;
     struct map wanted;  /* subject -> when it was last asked for, in 16 ms */
     struct map unfit;   /* challenges whose module our workers would not run */
-    struct hash engine; /* id of the sandbox engine that our workers run */
     uint64_t ticked_ms, seen_view, seen_epoch;
 
     struct bft_event follow_ups[FOLLOW_UPS_MAX];

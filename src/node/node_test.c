@@ -407,23 +407,6 @@ static void members_are_asked_first(void **state)
 
 /* --- operations */
 
-static void apply(struct bench *b, uint64_t slot, const struct span *ops, uint32_t count)
-{
-    struct op_bytes list[64];
-    assert_true(count <= COUNT_OF(list));
-    for (uint32_t i = 0; i < count; i++)
-        list[i].bytes = ops[i];
-    struct batch batch = {.ops = list, .ops_count = count};
-    size_t size = BFT_BATCH_SIZE_MAX;
-    struct room room = {arena_alloc(&b->arena, size), size};
-    struct ledger_result result;
-    assert_int_equal(
-        ledger_apply(b->node->ledger, slot, batch_encode(&batch, room), &b->arena, &result),
-        ERR_OK);
-    for (uint32_t i = 0; i < result.fate_count; i++)
-        assert_int_equal(result.fates[i].reject, REJECT_NONE);
-}
-
 /* A module is looked at once, not on every tick for as long as it is registered. */
 static void an_unfit_module_is_told_of_once(void **state)
 {
@@ -440,41 +423,6 @@ static void an_unfit_module_is_told_of_once(void **state)
     assert_int_equal(heard(b, "challenge.not_approved"), 1);
     actions_tick(b->node);
     assert_int_equal(heard(b, "challenge.not_approved"), 0);
-}
-
-/* An active challenge; its module is no module, but here. */
-static struct hash challenge_of(struct bench *b)
-{
-    struct op_body body = registration("fair");
-    struct span op[3];
-    assert_int_equal(
-        node_put_blob(b->node, SPAN_LITERAL("no module!"), &body.challenge_register.module),
-        ERR_OK);
-    op[0] = signed_op(b, 9, 1, &body);
-    apply(b, 1, op, 1);
-    struct hash id;
-    assert_true(ledger_challenge_at(b->node->ledger, 0, &id));
-    body = (struct op_body){.tag = OP_BODY_CHALLENGE_APPROVE, .challenge_approve = {id}};
-    for (uint8_t i = 0; i < 3; i++)
-        op[i] = signed_op(b, i, 1, &body);
-    apply(b, 2, op, 3);
-    body = (struct op_body){.tag = OP_BODY_CHALLENGE_ACTIVATE, .challenge_activate = {id, 4}};
-    op[0] = signed_op(b, 9, 2, &body);
-    apply(b, 3, op, 1);
-    return id;
-}
-
-static struct span submission_of(struct bench *b, uint8_t miner, uint64_t nonce,
-                                 const struct hash *challenge, bool with_blob)
-{
-    uint8_t bytes[2] = {miner, (uint8_t)nonce};
-    struct op_body body = {.tag = OP_BODY_SUBMISSION,
-                           .submission = {.challenge = *challenge, .size = sizeof bytes}};
-    body.submission.blob = hash_blake2b(span_of(bytes, sizeof bytes));
-    if (with_blob)
-        assert_int_equal(
-            node_put_blob(b->node, span_of(bytes, sizeof bytes), &body.submission.blob), ERR_OK);
-    return signed_op(b, miner, nonce, &body);
 }
 
 static uint32_t jobs_of(const struct bench *b, uint8_t miner)

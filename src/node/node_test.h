@@ -26,6 +26,12 @@ struct bench {
     bool disk_fails;
     uint64_t binding_token; /* of the request to sign our binding */
     uint64_t vote_token;    /* of the last one for a vote */
+    uint32_t op_requests;
+    struct signer_request op; /* the last operation to sign */
+    uint32_t evaluations;
+    struct sandbox_job job; /* the last one */
+    uint64_t job_token;
+    uint32_t job_wall_ms;
     uint64_t judged;
     enum p2p_verdict verdict;
     struct blob_frame sent; /* the last one on P2P_BLOB */
@@ -105,6 +111,11 @@ static inline void on_sign(void *ctx, struct span bytes)
         b->binding_token = r.token;
     if (r.body.tag == SIGNER_REQUEST_BODY_BFT)
         b->vote_token = r.token;
+    if (r.body.tag != SIGNER_REQUEST_BODY_OP)
+        return;
+    b->op_requests++;
+    struct span kept = arena_copy(&b->arena, bytes);
+    assert_int_equal(signer_request_decode(kept, &b->arena, &b->op), ERR_OK);
 }
 
 static inline void on_flush(void *ctx, uint64_t ticket)
@@ -119,10 +130,11 @@ static inline void on_nothing(void *ctx)
 
 static inline void on_evaluate(void *ctx, uint64_t token, struct span job, uint32_t wall_ms)
 {
-    (void)ctx;
-    (void)token;
-    (void)job;
-    (void)wall_ms;
+    struct bench *b = ctx;
+    b->evaluations++;
+    b->job_token = token;
+    b->job_wall_ms = wall_ms;
+    assert_int_equal(sandbox_job_decode(arena_copy(&b->arena, job), &b->arena, &b->job), ERR_OK);
 }
 
 static inline void on_open(void *ctx, uint32_t endpoint)
@@ -275,6 +287,58 @@ static inline struct op_body registration(const char *name)
                                                    .module_size = 10,
                                                    .policy = sandbox_policy_default(),
                                                    .share = 100}};
+}
+
+static inline void apply(struct bench *b, uint64_t slot, const struct span *ops, uint32_t count)
+{
+    struct op_bytes list[64];
+    assert_true(count <= COUNT_OF(list));
+    for (uint32_t i = 0; i < count; i++)
+        list[i].bytes = ops[i];
+    struct batch batch = {.ops = list, .ops_count = count};
+    size_t size = BFT_BATCH_SIZE_MAX;
+    struct room room = {arena_alloc(&b->arena, size), size};
+    struct ledger_result result;
+    assert_int_equal(
+        ledger_apply(b->node->ledger, slot, batch_encode(&batch, room), &b->arena, &result),
+        ERR_OK);
+    for (uint32_t i = 0; i < result.fate_count; i++)
+        assert_int_equal(result.fates[i].reject, REJECT_NONE);
+}
+
+/* An active challenge; its module is no module, but here. */
+static inline struct hash challenge_of(struct bench *b)
+{
+    struct op_body body = registration("fair");
+    struct span op[3];
+    assert_int_equal(
+        node_put_blob(b->node, SPAN_LITERAL("no module!"), &body.challenge_register.module),
+        ERR_OK);
+    op[0] = signed_op(b, 9, 1, &body);
+    apply(b, 1, op, 1);
+    struct hash id;
+    assert_true(ledger_challenge_at(b->node->ledger, 0, &id));
+    body = (struct op_body){.tag = OP_BODY_CHALLENGE_APPROVE, .challenge_approve = {id}};
+    for (uint8_t i = 0; i < 3; i++)
+        op[i] = signed_op(b, i, 1, &body);
+    apply(b, 2, op, 3);
+    body = (struct op_body){.tag = OP_BODY_CHALLENGE_ACTIVATE, .challenge_activate = {id, 4}};
+    op[0] = signed_op(b, 9, 2, &body);
+    apply(b, 3, op, 1);
+    return id;
+}
+
+static inline struct span submission_of(struct bench *b, uint8_t miner, uint64_t nonce,
+                                        const struct hash *challenge, bool with_blob)
+{
+    uint8_t bytes[2] = {miner, (uint8_t)nonce};
+    struct op_body body = {.tag = OP_BODY_SUBMISSION,
+                           .submission = {.challenge = *challenge, .size = sizeof bytes}};
+    body.submission.blob = hash_blake2b(span_of(bytes, sizeof bytes));
+    if (with_blob)
+        assert_int_equal(
+            node_put_blob(b->node, span_of(bytes, sizeof bytes), &body.submission.blob), ERR_OK);
+    return signed_op(b, miner, nonce, &body);
 }
 
 static inline void turn(struct bench *b)
