@@ -130,8 +130,14 @@ static void validate_and_evaluate_share_their_caps(void **state)
     assert_int_equal(run(b, "-l"), OUTCOME_OK);
     assert_int_equal(run(b, "ll"), OUTCOME_HOST_CALLS);
     assert_int_equal(b->result.host_calls, 100);
-    uint64_t most = plain + 2 * spin;
-    assert_true(b->result.gas < most); /* It ended there; the rest was not run. */
+    /* It ends with the call that is one too many, to the unit of gas. */
+    uint64_t at_100 = b->result.gas, each;
+    b->job.policy.host_calls = 101;
+    assert_int_equal(run(b, "ll"), OUTCOME_HOST_CALLS);
+    each = b->result.gas - at_100;
+    b->job.policy.host_calls = 119;
+    assert_int_equal(run(b, "ll"), OUTCOME_HOST_CALLS);
+    assert_int_equal(b->result.gas, at_100 + 19 * each);
     b->job.policy.host_calls = 120;
     assert_int_equal(run(b, "ll"), OUTCOME_OK);
     assert_int_equal(run(b, "-m"), OUTCOME_OK);
