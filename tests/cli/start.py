@@ -124,6 +124,28 @@ def settings():
     refuses("a genesis that is a folder", 2, FOLDER, "genesis", genesis=FOLDER)
 
 
+def bounds():
+    """Each number is taken at its bounds and refused one beyond; what --help says is what holds."""
+    shown = subprocess.run([PLATFORMD, "--help"], capture_output=True, text=True, check=True).stdout
+    shown = {line.split()[0]: line for line in shown.splitlines() if line.startswith("  ")}
+    safe = {"rpc_address": "127.0.0.1", "listen": "/ip4/127.0.0.1/tcp/7800", "approve_all": "false", "new_network": "false"}
+    say("a node opens itself to nobody unless told", [n for n, v in safe.items() if not shown[n].endswith("; default " + v)])
+    limits = {n: re.search(r"; (\d+) to (\d+)", line) for n, line in shown.items()}
+    limits = {n: (int(m[1]), int(m[2])) for n, m in limits.items() if m}
+    say("there are many bounds", "" if len(limits) >= 15 else limits)
+    two = {"rpc_address": "here", "approve_all": "perhaps"}  # Wrong always, so that nothing starts.
+    for which, values in (("least", {n: low for n, (low, _) in limits.items()}),
+                          ("most", {n: high for n, (_, high) in limits.items()})):
+        _, err = run(command(**{**{n: str(v) for n, v in values.items()}, **two}))
+        say(f"every number may be its {which}", "" if "2 settings are wrong" in err else err)
+    beyond = {n: str(high + 1) for n, (_, high) in limits.items()}
+    _, err = run(command(**{**beyond, **two}))
+    say("no number may be more", "" if f"{len(beyond) + 2} settings are wrong" in err else err)
+    below = {n: str(low - 1) for n, (low, _) in limits.items() if low > 0}
+    _, err = run(command(**{**below, **two}))
+    say("no number may be less", "" if f"{len(below) + 2} settings are wrong" in err else err)
+
+
 # --- the data folder
 
 def damaged(name, *where):
@@ -241,6 +263,38 @@ def keys():
                        pass_fds=[one.fileno()], capture_output=True, timeout=WAIT_S, check=False)
     key("a guard of another key", guard, "another key", "docs/operators.md", code=5, hotkey_file=path("validator0"),
         signer_dir=guard)
+
+
+def signer(*more):
+    words = [SIGNER, "--genesis", GENESIS, "--key-file", path("validator0"), *more]
+    return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def signers():
+    """One guard has one signer, whatever is told to the second; a file of a password is as secret as the key."""
+    guard = path("one-guard")
+    first = signer("--dir", guard, "--listen", path("one.sock"))
+    try:
+        say("a signer serves a socket", "" if "signer.started" in first.stderr.readline() else "it does not start")
+        second = signer("--dir", guard, "--listen", path("two.sock"))
+        _, err = second.communicate(timeout=WAIT_S)
+        say("a second signer of one guard is refused", "" if second.returncode == 5 and "another signer has it" in err else err)
+        say("... and opens no socket", "" if not os.path.exists(path("two.sock")) else "it is there")
+        mode = [oct(os.stat(f).st_mode & 0o777) for f in (guard, path("one.sock"), os.path.join(guard, os.listdir(guard)[0]))]
+        say("nobody else may look into a guard or speak to its signer", "" if mode[0] == "0o700" and mode[1] == "0o600"
+            and mode[2] == "0o600" else mode)
+    finally:
+        first.kill()
+        first.communicate()
+    third = signer("--dir", guard, "--listen", path("one.sock"))
+    say("after it another goes on", "" if "signer.started" in third.stderr.readline() else "it does not start")
+    third.kill()
+    third.communicate()
+    for name, more in (("two keys", ["--key-env", "K"]), ("a password that others may read",
+                                                          ["--password-file", write("openword", b"word", 0o644)])):
+        p = signer("--dir", guard, "--listen", path("one.sock"), *more)
+        _, err = p.communicate(timeout=WAIT_S)
+        say(f"a signer with {name} is refused", "" if p.returncode == 2 else f"{p.returncode} {err}")
 
 
 # --- a secret in the environment
@@ -368,7 +422,7 @@ def main():
         made = subprocess.run([PLATFORM, "genesis", "--chain", OTHER, "--netuid", "2", "--out", path("other.bin"),
                                "--stake-min-tao", "1"], capture_output=True, text=True, timeout=90, check=False)
         say("another network's genesis is made", made.stderr if made.returncode else "")
-        for part in (settings, folders, surroundings, keys, environment, cores, chains):
+        for part in (settings, bounds, folders, surroundings, keys, signers, environment, cores, chains):
             part()
     finally:
         other.terminate()
