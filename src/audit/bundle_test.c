@@ -12,6 +12,9 @@ struct log {
     enum reject submitted; /* What became of it. */
     bool another;          /* The score is another submission's. */
     bool unchained;        /* No entry names the one before. */
+    bool robbed;           /* The score is credited to another miner. */
+    bool unregistered;     /* Its challenge is none that was registered. */
+    bool elsewhere;        /* It was submitted to another challenge. */
 };
 
 struct world {
@@ -223,13 +226,15 @@ static void fill_log(struct world *w)
     append_op(w, 2, &body, REJECT_NONE);
     struct audit_final final = {.score = 9000, .gas = 5, .outcome = OUTCOME_OK};
     final.challenge = id_of_challenge(&w->challenge, &w->arena);
+    final.challenge.bytes[0] ^= w->log.unregistered;
     body = (struct op_body){.tag = OP_BODY_SUBMISSION,
                             .submission = {.challenge = final.challenge,
                                            .blob = hash_blake2b(w->input),
                                            .size = (uint32_t)w->input.len}};
+    body.submission.challenge.bytes[1] ^= w->log.elsewhere;
     final.submission = append_op(w, 3, &body, w->log.submitted);
     final.submission.bytes[0] ^= w->log.another;
-    memset(final.miner.bytes, 0x77, HOTKEY_SIZE);
+    memset(final.miner.bytes, w->log.robbed ? 0x78 : 0x77, HOTKEY_SIZE);
     body = (struct op_body){.tag = OP_BODY_CHALLENGE_RETIRE};
     append_op(w, 4, &body, REJECT_NOT_OWNER);
     append(w, 20, 1, &(struct audit_body){.tag = AUDIT_BODY_FINAL, .final = final});
@@ -477,6 +482,9 @@ static void test_an_operation_that_was_none(void **state)
     assert_fails(world_open_with((struct log){.submitted = REJECT_REPLAYED}), "submission");
     assert_fails(world_open_with((struct log){.another = true}), "submission");
     assert_fails(world_open_with((struct log){.unchained = true}), "entry");
+    assert_fails(world_open_with((struct log){.robbed = true}), "submission");
+    assert_fails(world_open_with((struct log){.unregistered = true}), "challenge");
+    assert_fails(world_open_with((struct log){.elsewhere = true}), "challenge");
 }
 
 /* The set of one epoch certifies nothing of another. */
