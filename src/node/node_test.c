@@ -157,6 +157,11 @@ static void a_blob_is_what_its_name_says(void **state)
         .token = q.token, .blob = name, .size = size, .bytes = span_of(bytes, BLOB_CHUNK_MAX)};
     answer(b, &stranger, &a); /* nobody asked it */
     assert_int_equal(b->sent_count, 1);
+    a.token++; /* an answer to another question */
+    answer(b, &b->peer, &a);
+    a.token--;
+    assert_int_equal(b->sent_count, 1);
+    assert_int_equal(b->node->counters.blob_stray_answers, 2);
     answer(b, &b->peer, &a);
     assert_int_equal(b->sent_count, 2);
     assert_int_equal(b->sent.request.offset, BLOB_CHUNK_MAX);
@@ -458,7 +463,130 @@ static void one_miner_does_not_take_all_turns(void **state)
         assert_true(!b->node->jobs[i].used || b->node->jobs[i].phase == JOB_RUNNING);
 }
 
+static void a_blob_has_its_bounds(void **state)
+{
+    struct bench *b = *state;
+    struct hash name = {{1}}, before = name;
+    uint32_t most = b->node->config.blob_bytes_max;
+    uint8_t *bytes = arena_alloc(&b->arena, most + 1);
+    memset(bytes, 1, most + 1);
+    assert_int_equal(node_put_blob(b->node, (struct span){0}, &name), ERR_TOO_BIG);
+    assert_int_equal(node_put_blob(b->node, span_of(bytes, most + 1), &name), ERR_TOO_BIG);
+    assert_true(hash_equal(&name, &before));
+    assert_int_equal(node_put_blob(b->node, span_of(bytes, most), &name), ERR_OK);
+    node_on_peer_up(b->node, &b->peer, b->now_ms);
+    blobs_want(b->node, &before, most + 1); /* Nobody is asked for what cannot be. */
+    blobs_want(b->node, &before, 0);
+    assert_int_equal(b->sent_count, 0);
+    blobs_want(b->node, &before, most);
+    assert_int_equal(b->sent_count, 1);
+}
+
+/* --- peers that come and go */
+
+/* Who leaves is replaced at once where it was asked, and nowhere else. */
+static void a_peer_that_leaves_stops_its_own_fetches_only(void **state)
+{
+    struct bench *b = *state;
+    struct hash first = {{1}}, second = {{2}};
+    struct peer_id other = other_peer(1);
+    node_on_peer_up(b->node, &b->peer, b->now_ms);
+    blobs_want(b->node, &first, 100);
+    struct peer_id asked = b->sent_to;
+    node_on_peer_up(b->node, &other, b->now_ms);
+    blobs_want(b->node, &second, 100);
+    assert_false(peer_id_equal(&asked, &b->sent_to));
+    struct peer_id stays = b->sent_to;
+    assert_int_equal(b->sent_count, 2);
+    node_on_peer_down(b->node, &asked, b->now_ms);
+    node_turn(b->node, b->now_ms += 300);
+    assert_int_equal(b->sent_count, 3);
+    assert_true(hash_equal(&b->sent.request.blob, &first));
+    assert_true(peer_id_equal(&b->sent_to, &stays));
+}
+
+static void nonsense(struct bench *b)
+{
+    struct net_frame f = {.tag = NET_FRAME_BFT, .bft = {SPAN_LITERAL("nonsense")}};
+    uint8_t memory[256];
+    node_on_frame(b->node, &b->peer, P2P_BFT,
+                  net_frame_encode(&f, (struct room){memory, sizeof memory}), b->now_ms);
+}
+
+/* A stranger has sixteen tries, a new epoch gives them anew; a member is the
+ * core's to judge. */
+static void strangers_that_talk_nonsense_are_sent_away(void **state)
+{
+    struct bench *b = *state;
+    node_on_peer_up(b->node, &b->peer, b->now_ms);
+    for (uint32_t i = 0; i < 15; i++)
+        nonsense(b);
+    peers_new_set(b->node);
+    for (uint32_t i = 0; i < 15; i++)
+        nonsense(b);
+    assert_int_equal(b->disconnects, 0);
+    nonsense(b);
+    assert_int_equal(b->disconnects, 1);
+    assert_int_equal(b->node->counters.strangers_refused, 1);
+    struct peer_binding member = binding_of(b, 1);
+    assert_true(bind(b, &member, 1));
+    for (uint32_t i = 0; i < 40; i++)
+        nonsense(b);
+    assert_int_equal(b->disconnects, 1);
+    /* With a new set everybody's place is looked up again. */
+    peers_find(b->node, &b->peer)->member = BFT_ALL;
+    peers_new_set(b->node);
+    assert_int_equal(peers_find(b->node, &b->peer)->member, 1);
+}
+
+static void our_binding_is_renewed_in_time(void **state)
+{
+    struct bench *b = *state;
+    uint64_t epoch = ledger_epoch(b->node->ledger), token;
+    node_turn(b->node, b->now_ms += 250);
+    token = b->binding_token;
+    sign_binding(b);
+    assert_int_equal(b->node->binding_last_epoch, epoch + 64);
+    node_turn(b->node, b->now_ms += 250);
+    assert_int_equal(b->binding_token, token);
+    b->node->binding_last_epoch = epoch + 17;
+    node_turn(b->node, b->now_ms += 250);
+    assert_int_equal(b->binding_token, token);
+    b->node->binding_last_epoch = epoch + 16;
+    node_turn(b->node, b->now_ms += 250);
+    assert_int_not_equal(b->binding_token, token);
+}
+
+static void an_observer_signs_nothing(void **state)
+{
+    struct bench *b = *state;
+    memset(&b->node->config.self, 0, sizeof b->node->config.self);
+    for (uint32_t i = 0; i < 8; i++)
+        node_turn(b->node, b->now_ms += 250);
+    assert_int_equal(b->binding_token, 0);
+    assert_int_equal(b->node->signs_end, 0);
+}
+
 /* --- the journal */
+
+/* After a write that failed nothing more is promised to anybody. */
+static void a_fatal_node_does_nothing_more(void **state)
+{
+    struct bench *b = *state;
+    struct op_body body = registration("late");
+    struct span op = signed_op(b, 9, 1, &body);
+    enum reject why;
+    turn(b);
+    uint64_t ticket = b->flush_ticket;
+    uint32_t published = b->published;
+    assert_int_equal(node_submit_op(b->node, op, &why, b->now_ms), ERR_OK);
+    b->node->appended++;
+    b->node->fatal = "store_failed";
+    for (uint32_t i = 0; i < 8; i++)
+        node_turn(b->node, b->now_ms += 250);
+    assert_true(b->flush_ticket == ticket && b->published == published);
+    assert_string_equal(node_fatal(b->node), "store_failed");
+}
 
 /* A record that nothing signed waits for shares the next flush, and has one of its
  * own before long. */
@@ -615,6 +743,12 @@ int main(void)
         BENCH_TEST(after_a_refused_flush_nothing_leaves),
         BENCH_TEST(after_a_refused_record_nothing_leaves),
         BENCH_TEST(a_vote_that_the_signer_could_not_keep_is_asked_again),
+        BENCH_TEST(a_blob_has_its_bounds),
+        BENCH_TEST(a_peer_that_leaves_stops_its_own_fetches_only),
+        BENCH_TEST(strangers_that_talk_nonsense_are_sent_away),
+        BENCH_TEST(our_binding_is_renewed_in_time),
+        BENCH_TEST(an_observer_signs_nothing),
+        BENCH_TEST(a_fatal_node_does_nothing_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -310,6 +310,7 @@ static inline void apply(struct bench *b, uint64_t slot, const struct span *ops,
 static inline struct hash challenge_of(struct bench *b)
 {
     struct op_body body = registration("fair");
+    body.challenge_register.policy.wall_ms = 12345;
     struct span op[3];
     assert_int_equal(
         node_put_blob(b->node, SPAN_LITERAL("no module!"), &body.challenge_register.module),
