@@ -504,8 +504,16 @@ static void test_an_entry_from_after_the_checkpoint(void **state)
 {
     (void)state;
     struct world *w = world_open();
-    certify(w, &w->bundle.checkpoint, 1, 1, 17, 0x0d);
+    certify(w, &w->bundle.checkpoint, 1, 1, 19, 0x0d);
     assert_fails(w, "height");
+    struct audit_report r;
+    w = world_open();
+    certify(w, &w->bundle.checkpoint, 1, 1, 20, 0x0d);
+    assert_int_equal(verify(w, &r), ERR_OK);
+    world_close(w);
+    w = world_open(); /* Nor may it be as old as the handover to its own set. */
+    certify(w, &w->bundle.checkpoint, 1, 1, 16, 0x0d);
+    assert_fails(w, "certificate");
 }
 
 static void test_enclosed_bytes_must_be_those_of_the_log(void **state)
@@ -516,6 +524,9 @@ static void test_enclosed_bytes_must_be_those_of_the_log(void **state)
     assert_fails(w, "module");
     w = world_open();
     w->bundle.input = SPAN_LITERAL("the miner's bytez");
+    assert_fails(w, "input");
+    w = world_open();
+    w->bundle.input = SPAN_LITERAL("the miner's bytes and more");
     assert_fails(w, "input");
     w = world_open();
     w->rescore_answer = ERR_CONFLICT;
