@@ -52,13 +52,14 @@ static void seen_close(struct seen *s)
     assert_int_equal(uv_loop_close(&s->loop), 0);
 }
 
-static enum err submit(struct seen *s, const char *path, uint64_t token, uint64_t gas,
-                       uint32_t wall_ms)
+/* named: the token that the job itself bears. */
+static enum err submit_as(struct seen *s, const char *path, uint64_t token, uint64_t named,
+                          uint64_t gas, uint32_t wall_ms)
 {
     struct span module;
     static uint8_t room[1 << 20];
     assert_int_equal(file_read(path, 1 << 19, &module), ERR_OK);
-    struct sandbox_job job = {.token = token,
+    struct sandbox_job job = {.token = named,
                               .module_id = hash_blake2b(module),
                               .module = module,
                               .policy = sandbox_policy_default(),
@@ -71,6 +72,12 @@ static enum err submit(struct seen *s, const char *path, uint64_t token, uint64_
     enum err e = pool_submit(s->pool, token, bytes, wall_ms);
     free((void *)(uintptr_t)module.ptr);
     return e;
+}
+
+static enum err submit(struct seen *s, const char *path, uint64_t token, uint64_t gas,
+                       uint32_t wall_ms)
+{
+    return submit_as(s, path, token, token, gas, wall_ms);
 }
 
 static void until(struct seen *s, uint32_t answers)
@@ -155,6 +162,7 @@ static void test_what_is_no_job_is_refused(void **state)
     struct seen s;
     seen_open(&s, 1, sandbox_engine_id());
     assert_int_equal(pool_submit(s.pool, 1, SPAN_LITERAL("not a job"), 1), ERR_MALFORMED);
+    assert_int_equal(submit_as(&s, OK_MODULE, 1, 2, GAS, LONG_MS), ERR_MALFORMED);
     seen_close(&s);
 }
 
