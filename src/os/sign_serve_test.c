@@ -1,9 +1,11 @@
 #include "os/sign_serve.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,12 +19,25 @@ enum { PATH_ROOM = 128 };
 
 static const struct hash network = {{1}};
 
+/* The disk, as far as the guard's journal asks for it. */
+static bool disk_fails;
+int __real_fdatasync(int fd);
+int __wrap_fdatasync(int fd);
+int __wrap_fdatasync(int fd)
+{
+    if (!disk_fails)
+        return __real_fdatasync(fd);
+    errno = EIO;
+    return -1;
+}
+
 struct shop {
     char dir[64];
     pid_t child;
     int fd;
     struct pipe pipe;
     uint8_t in[4096];
+    bool disk_fails; /* once it serves */
 };
 
 static void test_sign(void *ctx, struct span message, struct signature *out)
@@ -61,6 +76,7 @@ static void begin(struct shop *p)
         if (open_signer(p->dir, &key, &arena, &s, &j) != ERR_OK ||
             harden_process(&step) != ERR_OK || harden_calls(&step) != ERR_OK)
             _exit(3);
+        disk_fails = p->disk_fails;
         _exit(sign_serve(ends[1], s, j) == ERR_OK ? 0 : 1);
     }
     close(ends[1]);
@@ -193,6 +209,23 @@ static void between_record_and_answer(void **state)
     assert_int_equal(end(p, 0), 0); /* the end of the stream is a quiet end */
 }
 
+/* What could not be made durable is answered, and not signed. */
+static void nothing_is_signed_that_is_not_durable(void **state)
+{
+    struct shop *p = *state;
+    static const struct signature none;
+    p->disk_fails = true;
+    begin(p);
+    send_vote(p, 9, 1, 1);
+    struct signer_reply r = get_reply(p);
+    assert_int_equal(r.token, 9);
+    assert_int_equal(r.verdict, SIGNER_VERDICT_FAILED);
+    assert_memory_equal(&r.signature, &none, sizeof none);
+    int status = end(p, 0);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    p->disk_fails = false;
+}
+
 static void many_requests_come_back_in_order(void **state)
 {
     struct shop *p = *state;
@@ -274,6 +307,27 @@ static void a_lost_guard_is_missed(void **state)
     assert_false(is_new);
     journal_file_close(j);
     arena_close(&arena);
+/* Sound as a file, and no guard: a record that says two things. */
+static void a_guard_that_contradicts_itself_is_refused(void **state)
+{
+    struct shop *p = *state;
+    struct arena arena;
+    struct signer *s;
+    struct journal_file *j;
+    const struct hotkey own = {{3}};
+    assert_int_equal(open_signer(p->dir, &own, &arena, &s, &j), ERR_OK);
+    for (uint8_t i = 1; i <= 2; i++) {
+        struct signer_guard g = {
+            .statement = {.type = BFT_TYPE_COMMIT, .epoch = 5, .seq = 1, .digest = {{i}}}};
+        uint8_t bytes[SIGNER_GUARD_SIZE_MAX];
+        struct span record = signer_guard_encode(&g, (struct room){bytes, sizeof bytes});
+        assert_int_equal(journal_file_append(j, record), ERR_OK);
+    }
+    assert_int_equal(journal_file_flush(j), ERR_OK);
+    journal_file_close(j);
+    arena_close(&arena);
+    assert_int_equal(open_signer(p->dir, &own, &arena, &s, &j), ERR_CORRUPT);
+    arena_close(&arena);
 }
 
 static void a_socket_is_for_our_own_user(void **state)
@@ -299,6 +353,49 @@ static void a_socket_is_for_our_own_user(void **state)
     assert_int_equal(refused, 0);
 }
 
+static void connect_and_say(const char *path, char byte)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0 ||
+        write(fd, &byte, 1) != 1)
+        _exit(1);
+    _exit(0);
+}
+
+/* Even where the file would let them in. */
+static void strangers_are_not_served(void **state)
+{
+    struct shop *p = *state;
+    char path[PATH_ROOM], byte = 0;
+    int listener, fd, status;
+    uint64_t refused = 0;
+    if (geteuid() != 0)
+        return; /* Only root can be somebody else. */
+    snprintf(path, sizeof path, "%s/guard.000001", p->dir);
+    assert_int_equal(sign_listen(path, &listener), ERR_OK);
+    assert_int_equal(chmod(path, 0666) | chmod(p->dir, 0755), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        if (setuid(65534) != 0)
+            _exit(1);
+        connect_and_say(path, 's');
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    child = fork();
+    if (child == 0)
+        connect_and_say(path, 'o');
+    assert_int_equal(sign_accept(listener, &fd, &refused), ERR_OK);
+    assert_int_equal(read(fd, &byte, 1), 1);
+    assert_int_equal(byte, 'o');
+    assert_int_equal(refused, 1);
+    waitpid(child, &status, 0);
+    close(fd);
+    close(listener);
+}
+
 #define SHOP_TEST(f) cmocka_unit_test_setup_teardown(f, open_shop, close_shop)
 
 int main(void)
@@ -307,11 +404,14 @@ int main(void)
         SHOP_TEST(a_killed_signer_remembers_what_it_answered),
         SHOP_TEST(a_signer_killed_at_any_moment_never_signs_twice),
         SHOP_TEST(between_record_and_answer),
+        SHOP_TEST(nothing_is_signed_that_is_not_durable),
         SHOP_TEST(many_requests_come_back_in_order),
         SHOP_TEST(frames_have_a_limit),
         SHOP_TEST(damaged_and_foreign_guards_are_refused),
         SHOP_TEST(a_lost_guard_is_missed),
+        SHOP_TEST(a_guard_that_contradicts_itself_is_refused),
         SHOP_TEST(a_socket_is_for_our_own_user),
+        SHOP_TEST(strangers_are_not_served),
     };
     signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -316,6 +316,14 @@ static void a_journal_that_contradicts_itself_is_refused(void **state)
     struct span other = signer_guard_encode(&g, (struct room){bytes, sizeof bytes});
     assert_int_equal(signer_replay(d->s, other), ERR_CORRUPT);
     assert_int_equal(signer_replay(d->s, SPAN_LITERAL("junk")), ERR_CORRUPT);
+    /* Nor may it hold what is never signed, which would begin an epoch. */
+    g.statement.epoch = 9;
+    for (int i = 0; i < 2; i++) {
+        g.statement.type = i == 0 ? BFT_TYPE_READY : BFT_TYPE_KEYBIND;
+        other = signer_guard_encode(&g, (struct room){bytes, sizeof bytes});
+        assert_int_equal(signer_replay(d->s, other), ERR_CORRUPT);
+    }
+    assert_int_equal(vote(d, BFT_TYPE_PREPARE, 5, 0, 2, 1), YES);
 }
 
 static void only_our_own_operations_and_bindings(void **state)
