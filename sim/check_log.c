@@ -403,6 +403,26 @@ static uint32_t level_due(struct sim *s, struct sim_node *m, const struct hash *
     return whole ? 5 : 2;
 }
 
+/* The same proof as of the checkpoint before: of that height, or none yet. */
+static void older_bundle(struct sim *s, struct sim_node *m, const struct hash *id, uint64_t height)
+{
+    const struct rpc_view *v = &m->view.rpc;
+    struct log_checks *c = s->log;
+    struct audit_report r;
+    struct span bundle;
+    uint64_t got = height;
+    size_t mark = arena_mark(&c->scratch);
+    enum err e = v->bundle(v->ctx, id, &got, &c->scratch, &bundle);
+    struct span made = e == ERR_OK ? sim_keep(bundle) : (struct span){0};
+    arena_reset(&c->scratch, mark);
+    if (e == ERR_OK && (verify(s, made, &r) != ERR_OK || got != height || r.height > height))
+        sim_fail(s, "node %u makes a bundle of another height than asked", m->index);
+    else if (e != ERR_OK && e != ERR_NOT_FOUND && e != ERR_TIMEOUT)
+        sim_fail(s, "node %u cannot make an older bundle: %s", m->index, err_name(e));
+    sim_drop(&made);
+    arena_reset(&c->scratch, mark);
+}
+
 /* A proof made by one node convinces a stranger; with any bit changed it does not. */
 static void one_bundle(struct sim *s, struct sim_node *m, const struct hash *id, bool must)
 {
@@ -435,6 +455,8 @@ static void one_bundle(struct sim *s, struct sim_node *m, const struct hash *id,
     }
     sim_drop(&made);
     arena_reset(&c->scratch, mark);
+    if (e == ERR_OK && height > BFT_CHECKPOINT_INTERVAL)
+        older_bundle(s, m, id, height - BFT_CHECKPOINT_INTERVAL);
 }
 
 void log_checks_bundles(struct sim *s, struct sim_node *m)
