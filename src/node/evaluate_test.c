@@ -66,7 +66,7 @@ static void a_result_becomes_a_commitment(void **state)
     b->node->config.secret[31] ^= 1;
     map_clear(&b->node->wanted);
     for (uint32_t i = 0; i < SIGN_WAITS_MAX; i++)
-        b->node->signs[i].used = false;
+        bytes_drop(&b->node->signs[i].request), b->node->signs[i].used = false;
     actions_tick(b->node);
     signing_send(b->node);
     assert_int_equal(b->op_requests, 2);
