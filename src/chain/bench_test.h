@@ -56,7 +56,8 @@ struct bench {
     b->answers[b->answer_count++] = (struct answer){method, body};
 }
 
-[[maybe_unused]] static inline const char *body_for(struct bench *b, const char *method, const char *function)
+[[maybe_unused]] static inline const char *body_for(struct bench *b, const char *method,
+                                                    const char *function)
 {
     char both[128];
     snprintf(both, sizeof both, "%s:%s", method, function == NULL ? "" : function);
@@ -75,7 +76,8 @@ struct bench {
 }
 
 /* The account's row and the row of the effect, under the keys that were asked for. */
-[[maybe_unused]] static inline void say_rows(struct bench *b, const json_t *params, char *body, size_t size)
+[[maybe_unused]] static inline void say_rows(struct bench *b, const json_t *params, char *body,
+                                             size_t size)
 {
     char row[2 * sizeof b->row + 3] = "";
     hex_encode(span_of(b->row, b->row_size), row, sizeof row);
@@ -85,7 +87,8 @@ struct bench {
              json_string_value(json_array_get(keys, 1)), row);
 }
 
-[[maybe_unused]] static inline void note_request(struct bench *b, const char *method, const json_t *first)
+[[maybe_unused]] static inline void note_request(struct bench *b, const char *method,
+                                                 const json_t *first)
 {
     if (strcmp(method, "author_submitExtrinsic") == 0)
         snprintf(b->extrinsic, sizeof b->extrinsic, "%s", json_string_value(first));

@@ -156,8 +156,8 @@ struct node {
     struct mempool mempool;
     struct hash announce[NET_OPS_MAX]; /* in the pool, to be told at the end of the turn */
     uint32_t announce_count;
-    struct map wanted;  /* subject -> when it was last asked for, in 16 ms */
-    struct map unfit;   /* challenges whose module our workers would not run */
+    struct map wanted; /* subject -> when it was last asked for, in 16 ms */
+    struct map unfit;  /* challenges whose module our workers would not run */
     uint64_t ticked_ms, seen_view, seen_epoch;
 
     struct bft_event follow_ups[FOLLOW_UPS_MAX];

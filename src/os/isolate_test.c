@@ -28,15 +28,6 @@ long __real_syscall(long number, long a, long b, long c, long d, long e, long f)
 long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f);
 
 int __wrap_close_range(unsigned from, unsigned to, int flags)
-static const __rlimit_resource_t limited[LIMITS] = {
-    RLIMIT_CORE, RLIMIT_FSIZE, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE,
-    RLIMIT_CPU,  RLIMIT_STACK, RLIMIT_AS,      RLIMIT_DATA,
-};
-static struct report told;
-static char folder[32]; /* of this test, for what must not be made */
-
-int __wrap_seccomp_load(const scmp_filter_ctx filter);
-int __wrap_seccomp_load(const scmp_filter_ctx filter)
 {
     return step_fails() ? -1 : __real_close_range(from, to, flags);
 }
@@ -141,82 +132,11 @@ static int look_for_files(void *context)
     if (!refused(mkfifo(made, 0700)))
         return 7;
     return refused(execv("/bin/true", argv)) ? 0 : 8;
-    char *argv[] = {"true", NULL}, file[48], inner[48];
-    snprintf(file, sizeof file, "%s/file", folder);
-    snprintf(inner, sizeof inner, "%s/folder", folder);
-    told.open_read = error_of(open("/etc/passwd", O_RDONLY));
-    told.open_write = error_of(open(file, O_CREAT | O_WRONLY, 0600));
-    told.list = error_of(open("/", O_RDONLY | O_DIRECTORY));
-    told.make = error_of(mkdir(inner, 0700));
-    told.run = error_of(execv("/bin/true", argv));
-    told.dumpable = prctl(PR_GET_DUMPABLE);
-    told.no_new_privileges = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
-    prctl(PR_GET_TSC, &told.time_stamps);
-    prctl(PR_GET_PDEATHSIG, &told.dies_with_parent);
-    for (int fd = 0; fd <= SPARE_FD; fd++)
-        told.descriptors += fcntl(fd, F_GETFD) >= 0;
-    for (size_t i = 0; i < LIMITS; i++)
-        getrlimit(limited[i], &told.limits[i]);
 }
 
 static const enum isolate_profile profiles[] = {ISOLATE_RUNNER, ISOLATE_WARDEN, ISOLATE_COMPILER};
 
 static void test_each_lock_holds_by_itself(void **state)
-/* A child enters the profile and says how it is there; it ends by itself. */
-static void report_of(int profile)
-{
-    int fds[2];
-    char path[48];
-    memcpy(folder, "/tmp/isolate-test-XXXXXX", 25);
-    assert_non_null(mkdtemp(folder));
-    assert_int_equal(pipe(fds), 0);
-    assert_true(dup2(1, SPARE_FD) == SPARE_FD);
-    int child = isolate_fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        enter(profile, fds[1]);
-        if (profile != SIGNER)
-            look();
-        else
-            told.dumpable = prctl(PR_GET_DUMPABLE),
-            told.no_new_privileges = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0),
-            getrlimit(RLIMIT_CORE, &told.limits[0]);
-        const uint8_t *at = (const uint8_t *)&told;
-        for (size_t left = sizeof told; left > 0;) {
-            ssize_t n = write(fds[1], at, left);
-            if (n <= 0)
-                _exit(1);
-            at += n;
-            left -= (size_t)n;
-        }
-        _exit(0);
-    }
-    close(fds[1]);
-    close(SPARE_FD);
-    uint8_t *at = (uint8_t *)&told;
-    for (size_t left = sizeof told; left > 0;) {
-        ssize_t n = read(fds[0], at, left);
-        assert_true(n > 0);
-        at += n;
-        left -= (size_t)n;
-    }
-    close(fds[0]);
-    waitpid(child, NULL, 0);
-    snprintf(path, sizeof path, "%s/file", folder);
-    unlink(path);
-    snprintf(path, sizeof path, "%s/folder", folder);
-    rmdir(path);
-    rmdir(folder);
-    assert_int_equal(told.entered, ERR_OK);
-}
-
-static void assert_limit(size_t index, uint64_t value)
-{
-    assert_int_equal(told.limits[index].rlim_cur, value);
-    assert_int_equal(told.limits[index].rlim_max, value);
-}
-
-static void behind_the_filter_are_more_locks(void **state)
 {
     (void)state;
     system_seen.filter = FILTER_LEFT_OUT;

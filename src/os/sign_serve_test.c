@@ -307,6 +307,8 @@ static void a_lost_guard_is_missed(void **state)
     assert_false(is_new);
     journal_file_close(j);
     arena_close(&arena);
+}
+
 /* Sound as a file, and no guard: a record that says two things. */
 static void a_guard_that_contradicts_itself_is_refused(void **state)
 {

@@ -142,26 +142,6 @@ static bool link_hosts(struct engine *e)
     return true;
 }
 
-static void module_drop(struct engine_module *m)
-{
-    if (m->pre != NULL)
-        wasmtime_instance_pre_delete(m->pre);
-    if (m->module != NULL)
-        wasmtime_module_delete(m->module);
-    *m = (struct engine_module){0};
-}
-
-static void engine_close(struct engine *e)
-{
-    for (size_t i = 0; i < ENGINE_MODULES_MAX; i++)
-        module_drop(&e->modules[i]);
-    if (e->linker != NULL)
-        wasmtime_linker_delete(e->linker);
-    if (e->engine != NULL)
-        wasm_engine_delete(e->engine);
-    *e = (struct engine){0};
-}
-
 struct engine *engine_open(struct arena *arena, uint32_t stack_bytes)
 {
     assert(stack_bytes >= SANDBOX_STACK_MIN && stack_bytes <= SANDBOX_STACK_MAX);
@@ -176,6 +156,26 @@ struct engine *engine_open(struct arena *arena, uint32_t stack_bytes)
         return NULL;
     }
     return e;
+}
+
+static void module_drop(struct engine_module *m)
+{
+    if (m->pre != NULL)
+        wasmtime_instance_pre_delete(m->pre);
+    if (m->module != NULL)
+        wasmtime_module_delete(m->module);
+    *m = (struct engine_module){0};
+}
+
+void engine_close(struct engine *e)
+{
+    for (size_t i = 0; i < ENGINE_MODULES_MAX; i++)
+        module_drop(&e->modules[i]);
+    if (e->linker != NULL)
+        wasmtime_linker_delete(e->linker);
+    if (e->engine != NULL)
+        wasm_engine_delete(e->engine);
+    *e = (struct engine){0};
 }
 
 void engine_error_text(struct sandbox_verdict *v, wasmtime_error_t *error)
@@ -219,6 +219,13 @@ out:
     if (compiled != NULL)
         wasmtime_module_delete(compiled);
     wasm_engine_delete(engine);
+}
+
+void engine_artifact_free(struct engine_artifact *a)
+{
+    wasm_byte_vec_t bytes = {a->bytes.len, (char *)a->bytes.ptr};
+    wasm_byte_vec_delete(&bytes);
+    *a = (struct engine_artifact){0};
 }
 
 struct engine_module *engine_find(const struct engine *e, const struct hash *module_id)

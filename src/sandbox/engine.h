@@ -23,8 +23,9 @@ struct engine;
  *   stack_bytes  what guests get; SANDBOX_STACK_MIN .. SANDBOX_STACK_MAX.
  * NULL: the engine refuses its settings or the machine lacks address space. */
 struct engine *engine_open(struct arena *arena, uint32_t stack_bytes);
+void engine_close(struct engine *e);
 
-/* A compiled module, in the engine's memory for the rest of the process. */
+/* A compiled module, in the engine's memory until engine_artifact_free. */
 struct engine_artifact {
     struct span bytes;
 };
@@ -33,6 +34,7 @@ struct engine_artifact {
  * module (the engine's validator refuses, with its words); infra. */
 void engine_compile(struct span module, struct engine_artifact *out,
                     struct sandbox_verdict *verdict);
+void engine_artifact_free(struct engine_artifact *a);
 
 /* engine_has: the facts of a loaded module, or NULL. */
 const struct sandbox_facts *engine_has(const struct engine *e, const struct hash *module_id);
