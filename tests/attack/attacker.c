@@ -88,6 +88,48 @@ static void write_channel(struct attacker *a, struct span bytes)
     link_touch(a->p, l);
 }
 
+enum { YAMUX_TYPE_DATA, YAMUX_TYPE_WINDOW, YAMUX_TYPE_PING };
+enum { YAMUX_SYN = 1, YAMUX_RST = 8, MANY = 3000, FIRST_ID = 1000001 };
+
+static void put_frame(struct wr *w, uint8_t type, uint8_t flags, uint32_t stream, uint32_t length)
+{
+    const uint8_t head[12] = {0,
+                              type,
+                              0,
+                              flags,
+                              (uint8_t)(stream >> 24),
+                              (uint8_t)(stream >> 16),
+                              (uint8_t)(stream >> 8),
+                              (uint8_t)stream,
+                              (uint8_t)(length >> 24),
+                              (uint8_t)(length >> 16),
+                              (uint8_t)(length >> 8),
+                              (uint8_t)length};
+    wr_raw(w, span_of(head, sizeof head));
+}
+
+/* Thousands of small frames that each want something from the other end. */
+static void flood_channel(struct attacker *a)
+{
+    struct wr w = wr_init((struct room){a->memory, ROOM});
+    for (uint32_t i = 0; i < MANY; i++) {
+        uint32_t id = FIRST_ID + 2 * i;
+        if (is(a, "yamux-pings"))
+            put_frame(&w, YAMUX_TYPE_PING, YAMUX_SYN, 0, i);
+        if (is(a, "yamux-streams"))
+            put_frame(&w, YAMUX_TYPE_WINDOW, YAMUX_SYN, id, 0);
+        if (is(a, "yamux-resets")) {
+            put_frame(&w, YAMUX_TYPE_WINDOW, YAMUX_SYN, id, 0);
+            put_frame(&w, YAMUX_TYPE_WINDOW, YAMUX_RST, id, 0);
+        }
+        if (is(a, "yamux-unknown"))
+            put_frame(&w, YAMUX_TYPE_DATA, 0, id, 0);
+        if (is(a, "yamux-credit"))
+            put_frame(&w, YAMUX_TYPE_WINDOW, i == 0 ? YAMUX_SYN : 0, FIRST_ID, UINT32_MAX);
+    }
+    write_channel(a, wr_done(&w));
+}
+
 /* --- what is said on the protocols of ours */
 
 static void send_bft(struct attacker *a, const struct bft_message *m)
@@ -215,6 +257,9 @@ static void misbehave(struct attacker *a)
         write_stream(a, PROTOCOL_MESHSUB_11, span_of(huge_uvarint, sizeof huge_uvarint));
     } else if (is(a, "yamux-oversize")) {
         write_channel(a, span_of(huge_yamux, sizeof huge_yamux));
+    } else if (is(a, "yamux-pings") || is(a, "yamux-streams") || is(a, "yamux-resets") ||
+               is(a, "yamux-unknown") || is(a, "yamux-credit")) {
+        flood_channel(a);
     } else if (is(a, "yamux-garbage")) {
         write_channel(a, span_of(no_yamux, sizeof no_yamux));
     } else if (is(a, "bft-garbage")) {

@@ -8,6 +8,11 @@ import net
 WAYS = (
     ("yamux-garbage", "closed", 'net_closed_total{why="bad_yamux"}'),
     ("yamux-oversize", "closed", 'net_closed_total{why="bad_yamux"}'),
+    ("yamux-pings", "closed", 'net_closed_total{why="flood"}'),
+    ("yamux-streams", "closed", 'net_closed_total{why="flood"}'),
+    ("yamux-resets", "closed", 'net_closed_total{why="flood"}'),
+    ("yamux-unknown", "closed", 'net_closed_total{why="bad_yamux"}'),
+    ("yamux-credit", "closed", 'net_closed_total{why="bad_yamux"}'),
     ("rpc-oversize", "closed", 'net_closed_total{why="too_big"}'),
     ("frame-oversize", "closed", 'net_closed_total{why="too_big"}'),
     ("frame-truncated", "open", 'net_closed_total{why="closed"}'),
