@@ -4,6 +4,7 @@
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <stddef.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 enum {
@@ -122,6 +123,24 @@ static struct span header(struct MHD_Connection *connection, const char *name)
     return value == NULL ? (struct span){0} : span_of(value, strlen(value));
 }
 
+static enum MHD_Result take_host(void *cls, enum MHD_ValueKind kind, const char *name,
+                                 const char *value)
+{
+    struct span *host = cls;
+    (void)kind;
+    if (strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0)
+        *host = host->ptr == NULL ? span_of(value, strlen(value)) : span_of("", 0);
+    return MHD_YES;
+}
+
+/* With two of them nobody can say which one a proxy looked at: that is none. */
+static struct span host_of(struct MHD_Connection *connection)
+{
+    struct span host = {0};
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, take_host, &host);
+    return host;
+}
+
 static enum MHD_Result queue(struct MHD_Connection *connection, uint32_t status,
                              struct MHD_Response *response, const struct rpc_answer *a)
 {
@@ -209,7 +228,7 @@ static enum MHD_Result answer(struct http *h, struct exchange *x, const char *ur
     struct rpc_request q = {
         .verb = verb_of(method),
         .path = span_of(url, strlen(url)),
-        .host = header(x->connection, MHD_HTTP_HEADER_HOST),
+        .host = host_of(x->connection),
         .content_type = header(x->connection, MHD_HTTP_HEADER_CONTENT_TYPE),
         .last_event_id = header(x->connection, "Last-Event-ID"),
         .if_none_match = header(x->connection, MHD_HTTP_HEADER_IF_NONE_MATCH),

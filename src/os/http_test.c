@@ -133,6 +133,8 @@ static void test_serves_rpc_health_and_files(void **state)
     expect(w, "GET / HTTP/1.1\r\n" CLOSE "\r\n", "Content-Security-Policy: default-src 'none'");
     expect(w, "GET /live HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
            "HTTP/1.1 421 ");
+    expect(w, "GET /live HTTP/1.1\r\nHost: evil.example\r\n" CLOSE "\r\n", "HTTP/1.1 421 ");
+    expect(w, "GET /live HTTP/1.1\r\n" CLOSE "hOST: localhost\r\n\r\n", "HTTP/1.1 421 ");
     expect(w, "PUT / HTTP/1.1\r\n" CLOSE "Content-Length: 0\r\n\r\n", "Allow: GET, HEAD");
     expect(w,
            "POST /rpc HTTP/1.1\r\n" CLOSE "Content-Type: application/json\r\n"
