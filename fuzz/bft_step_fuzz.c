@@ -18,6 +18,8 @@ struct side {
     uint32_t tokens_count;
     uint64_t asked_view, asked_seq, check_seq, execute_seq, epoch, now_ms;
     struct hash check_digest, trail;
+    struct bft_statement checkpoint;  /* the last that the core asked to be signed */
+    struct bft_checkpoint_aux aux;    /* what it was hashed from */
     bool ends;
 };
 
@@ -189,7 +191,10 @@ static bool make_message(struct rd *r, const struct side *s, struct scratch *w,
     struct hash digest = bft_payload_digest(payload);
     switch (m->tag) {
     case BFT_MESSAGE_VOTE:
-        st.digest = st.type == BFT_TYPE_CHECKPOINT ? st.digest : digest;
+        if (st.type == BFT_TYPE_CHECKPOINT && st.digest.bytes[0] == 0)
+            st = s->checkpoint; /* The true one. */
+        else if (st.type != BFT_TYPE_CHECKPOINT)
+            st.digest = digest;
         m->vote = (struct bft_vote){st, (uint16_t)signer, sign_statement(signer, &st)};
         break;
     case BFT_MESSAGE_PROPOSE:
@@ -234,6 +239,10 @@ static bool make_message(struct rd *r, const struct side *s, struct scratch *w,
                                     .seq = st.seq,
                                     .digest = st.digest,
                                     .aux = bft_aux_hash(&m->checkpoint.aux)};
+        if (st.digest.bytes[0] == 0 && s->checkpoint.seq != 0) {
+            m->checkpoint.aux = s->aux;
+            st = s->checkpoint;
+        }
         m->checkpoint.cert = make_cert(&st, w->signatures[0]);
         break;
     case BFT_MESSAGE_CERT:
@@ -257,6 +266,12 @@ static void note(struct side *s, const struct bft_effect *e)
     s->trail = hasher_close(&h);
     if (e->kind == BFT_FX_SIGN && s->tokens_count < TOKENS)
         s->tokens[s->tokens_count++] = e->token;
+    if (e->kind == BFT_FX_SIGN && e->statement.type == BFT_TYPE_CHECKPOINT) {
+        s->checkpoint = e->statement;
+        s->aux = (struct bft_checkpoint_aux){0};
+        if (s->ends)
+            s->aux.next_valset = sets[s->epoch + 1].hash;
+    }
     if (e->kind == BFT_FX_PROPOSE) {
         s->asked_view = e->view;
         s->asked_seq = e->seq;
@@ -359,7 +374,7 @@ static struct hash run(struct side *s, struct span input)
                            .status_ms = 500};
     arena_reset(&s->arena, 0);
     struct arena arena = s->arena;
-    *s = (struct side){.arena = arena};
+    *s = (struct side){.arena = arena, .checkpoint = {.type = BFT_TYPE_CHECKPOINT}};
     if (bft_init(&s->core, &s->arena, &g, &sets[0].set) != ERR_OK)
         abort();
     turn(s, (struct bft_event){.kind = BFT_EV_START});

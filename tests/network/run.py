@@ -8,6 +8,7 @@ STEP: the name of a function below; only those run.
 --keep: the folder with data and logs stays."""
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -21,7 +22,7 @@ sys.path.insert(0, os.path.join(ROOT, "tools"))
 from devnet import Failure, Net, never, poll  # noqa: E402
 
 MINERS, ALL = 8, range(4)
-QUICK, LONG = 30, 60
+QUICK, LONG, KILLS = 30, 60, 30
 
 
 class Skip(Exception):
@@ -57,6 +58,14 @@ class Network(Net):
         """Hands an entry in and waits until it is decided."""
         path = self.entry()
         return self.submit(via, f"miner{self.sent % MINERS}", path)
+
+    def hand_in(self, via):
+        """The same, without waiting: a process whose first word is the submission."""
+        path = self.entry()
+        return subprocess.Popen(
+            [os.path.join(self.programs, "platform"), "submit", "--rpc", self.nodes[via], "--challenge", "tsp", "--hotkey",
+             self.key(f"miner{self.sent % MINERS}"), "--wait", path],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
     def await_final(self, submission, nodes):
         """The one result that all these nodes give."""
@@ -261,15 +270,46 @@ def helper_processes_die(net):
     for name in ("platform-worker", "platform-signer"):
         before = poll(f"a {name}", QUICK, lambda n=name: (net.children(victim, n), "none"))
         for pid in before:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass  # One that ended together with its parent.
+            kill_if_there(pid)
         poll(f"{name} to be replaced", QUICK,
              lambda n=name, b=before: (net.children(victim, n) - b, f"{net.children(victim, n)} after {b}"))
         net.await_ready([victim])
         net.await_vote(victim)
     net.keep_finals([victim])
+
+
+def any_moment(net):
+    """30 times, in the middle of a submission: one process, of any kind, at no particular moment."""
+    seed = int.from_bytes(os.urandom(4), "little")
+    print(f"# seed {seed}", flush=True)
+    rng, running = random.Random(seed), []
+    for _ in range(KILLS):
+        victim, name = rng.choice(ALL), rng.choice(("platformd", "platformd", "platform-worker", "platform-signer", "chain"))
+        running.append(net.hand_in((victim + rng.randrange(4)) % 4))
+        time.sleep(rng.random() / 4)  # The moment, not a wait for something.
+        if name in ("platformd", "chain"):
+            which = victim if name == "platformd" else "chain"
+            net.node("kill", which)
+            net.node("start", which)
+        else:
+            for pid in net.children(victim, name):
+                kill_if_there(pid)
+    net.await_ready(ALL)
+    decided = [p.communicate(timeout=LONG)[0].split() for p in running]
+    decided = [words[0] for p, words in zip(running, decided) if p.returncode == 0]
+    print(f"# {len(decided)} of {KILLS} were told to be decided", flush=True)
+    for submission in decided:
+        net.await_final(submission, ALL)
+    net.keep_finals(ALL)
+    for i in ALL:
+        net.await_vote(i)
+
+
+def kill_if_there(pid):
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # It ended by itself, or with its parent.
 
 
 def wiped_node_waits_for_its_epoch(net):
@@ -542,6 +582,7 @@ STEPS = [
     ("kill -9 of all at once: nothing final is lost or changed", all_die),
     ("two of four decide nothing and say why; with a third they go on", two_are_not_enough),
     ("kill -9 of workers and of the signer: replaced, nothing lost", helper_processes_die),
+    ("kill -9 of 30 processes at any moment: nothing final is lost or changed", any_moment),
     ("a wiped node catches up and votes from the next epoch on", wiped_node_waits_for_its_epoch),
     ("a signer whose guard is lost does not begin a new one by itself", lost_guard_is_missed),
     ("a second node with the same hotkey raises an alarm", second_node_with_the_key),
