@@ -185,6 +185,48 @@ def features():
     yield "types that do not fit", module("(i32.const 1)"), "module", {"detail": "validator"}
 
 
+def more_structure():
+    """What a validator must refuse before the engine sees it, or run and outlive."""
+    yield "an imported mutable global", module(GIVE, '(import "env" "g" (global (mut i32)))'), "policy", {
+        "detail": "a global"}
+    yield "an imported tag", module(GIVE, '(import "env" "t" (tag))'), "policy", {
+        "detail": "a tag"}
+    yield "validate is a memory, so there is none", module(GIVE, more='(export "validate" (memory 0))'), "ok"
+    yield "evaluate is a global", f'(module {MEMORY} {ALLOC} (global (export "evaluate") i32 (i32.const 1)))', "abi"
+    yield "memory is a function", module(GIVE, memory="(memory 2)", more='(func (export "memory"))'), "abi"
+    yield "a start function that takes something", module(GIVE, more="(func $s (param i32)) (start $s)"), "module"
+    yield "a start function that is not there", module(GIVE, more="(start 99)"), "module"
+    yield "a start function that traps", module(GIVE, more="(func $s (unreachable)) (start $s)"), "trap"
+    yield "a start function that grows", module(
+        GIVE, more="(func $s (loop $l (br_if $l (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))) (start $s)"), "ok", {
+        "also": {"memory": 64 << 16}}
+    yield "the same export twice", module(GIVE, more='(func $x) (export "x" (func $x)) (export "x" (func $x))'), "module"
+    yield "an element past the table", module(GIVE, more="(table 1 funcref) (func $f) (elem (i32.const 1) $f)"), "trap"
+    yield "an element of no such function", module(GIVE, more="(table 1 funcref) (elem (i32.const 0) 99)"), "module"
+    yield "a global that reads itself", module(GIVE, more="(global $a i32 (global.get $a))"), "module"
+    yield "a mutable global as an offset", module(GIVE, more='(global $a (mut i32) (i32.const 0)) (data (global.get $a) "x")'
+                                                  ), "module"
+    yield "writing a constant", module("(global.set $c (i32.const 1))" + GIVE, more="(global $c i32 (i32.const 0))"), "module"
+    yield "300 globals", module(GIVE, more="(global i32 (i32.const 0))" * 300), "module", {"detail": "number of globals"}
+    yield "ten thousand element segments", module(GIVE, more="(table 1 funcref) " + "(elem (i32.const 0))" * 10000), "module"
+    yield "one host function twice", module(GIVE, IMPORT_LOG + IMPORT_LOG.replace("$log", "$again")), "ok"
+    yield "200 imports", module(GIVE, "".join(IMPORT_LOG.replace("$log", f"$l{i}") for i in range(200))), "module", {
+        "detail": "number of imports"}
+    yield "names that are no UTF-8", binary([]) + section(0, b"\x04\xff\xfe\xfd\xfc"), "module"
+    yield "an import with a name of 100 KB", HEAD + section(1, vector([b"\x60\0\0"])) + section(
+        2, b"\1" + leb(100000) + b"a" * 100000 + b"\1b\0\0"), None
+    yield "code without functions", HEAD + section(10, vector([b"\2\0\x0b"])), "module"
+    yield "functions without code", HEAD + section(1, vector([b"\x60\0\0"])) + section(3, b"\1\0"), "module"
+    yield "a branch out of everything", module("(br 7)" + GIVE), "module"
+    yield "a br_table with a depth of 2^32-1", binary([b"\0\x41\0\x0e\1\0\xff\xff\xff\xff\x0f\x0b"]), "module"
+    yield "an opcode that is none", binary([b"\0\xff\x0b"]), "module"
+    yield "an end too few", binary([b"\0\x02\x40\x0b"]), "module"
+    yield "alignment of 2^31", binary([b"\0\x41\0\x28\x1f\0\x1a\x0b"]), "module"
+    yield "text for the dashboard", answer(r"\10\27\00\00\00\00\00\00\01\19\00\00\00\00\00\00\00"
+                                           "<img src=x onerror=a()>\\0a\\1b" + r"\00\00", 44), "ok", {
+        "also": {"message": "<img src=x onerror=a()>\n\x1b"}}
+
+
 def leb(n):
     out = b""
     while True:
@@ -280,6 +322,6 @@ def binaries():
 
 
 def cases():
-    for group in (limits, hosts, boundary, imports, traps, features, binaries):
+    for group in (limits, hosts, boundary, imports, traps, features, more_structure, binaries):
         for name, code, expect, *more in group():
             yield {"name": name, "module": code, "expect": expect, **(more[0] if more else {})}
