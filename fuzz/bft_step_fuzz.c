@@ -18,8 +18,8 @@ struct side {
     uint32_t tokens_count;
     uint64_t asked_view, asked_seq, check_seq, execute_seq, epoch, now_ms;
     struct hash check_digest, trail;
-    struct bft_statement checkpoint;  /* the last that the core asked to be signed */
-    struct bft_checkpoint_aux aux;    /* what it was hashed from */
+    struct bft_statement checkpoint; /* the last that the core asked to be signed */
+    struct bft_checkpoint_aux aux;   /* what it was hashed from */
     bool ends;
 };
 
@@ -178,6 +178,23 @@ static void make_new_view(struct rd *r, const struct side *s, struct scratch *w,
     m->new_view.signature = sign_statement(m->new_view.signer, &st);
 }
 
+/* The true one, with all that it was hashed from, or any. */
+static void make_checkpoint(struct rd *r, const struct side *s, const struct bft_statement *any,
+                            struct scratch *w, struct bft_message *m)
+{
+    struct bft_statement st = s->checkpoint;
+    m->checkpoint.aux.log_size = rd_u8(r) % 2;
+    if (any->digest.bytes[0] == 0 && st.seq != 0)
+        m->checkpoint.aux = s->aux;
+    else
+        st = (struct bft_statement){.type = BFT_TYPE_CHECKPOINT,
+                                    .epoch = s->epoch,
+                                    .seq = any->seq,
+                                    .digest = any->digest,
+                                    .aux = bft_aux_hash(&m->checkpoint.aux)};
+    m->checkpoint.cert = make_cert(&st, w->signatures[0]);
+}
+
 static bool make_message(struct rd *r, const struct side *s, struct scratch *w,
                          struct bft_message *m)
 {
@@ -233,17 +250,7 @@ static bool make_message(struct rd *r, const struct side *s, struct scratch *w,
         m->decided = (struct bft_decided){st.seq, payload, make_cert(&st, w->signatures[0])};
         break;
     case BFT_MESSAGE_CHECKPOINT:
-        m->checkpoint.aux.log_size = rd_u8(r) % 2;
-        st = (struct bft_statement){.type = BFT_TYPE_CHECKPOINT,
-                                    .epoch = s->epoch,
-                                    .seq = st.seq,
-                                    .digest = st.digest,
-                                    .aux = bft_aux_hash(&m->checkpoint.aux)};
-        if (st.digest.bytes[0] == 0 && s->checkpoint.seq != 0) {
-            m->checkpoint.aux = s->aux;
-            st = s->checkpoint;
-        }
-        m->checkpoint.cert = make_cert(&st, w->signatures[0]);
+        make_checkpoint(r, s, &st, w, m);
         break;
     case BFT_MESSAGE_CERT:
         st.digest = digest;

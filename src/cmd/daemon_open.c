@@ -312,6 +312,7 @@ static bool open_node(struct daemon *d, bool whole)
         .mempool_ops = (uint32_t)settings_number(&d->settings, "mempool_ops"),
         .mempool_bytes = (uint32_t)settings_number(&d->settings, "mempool_bytes"),
         .blob_bytes_max = (uint32_t)settings_number(&d->settings, "blob_bytes_max"),
+        .blobs_bytes_max = settings_number(&d->settings, "store_bytes") / 2,
         .state_entries_max = LEDGER_ENTRIES_MAX,
         .state_bytes_max = LEDGER_BYTES_MAX,
         .engine = sandbox_engine_id()};

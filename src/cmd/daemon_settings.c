@@ -83,7 +83,7 @@ static const struct setting table[] = {
     {"mempool_ops", SETTING_NUMBER, "8192", 64, 1048576, NULL, "operations that may wait"},
     {"mempool_bytes", SETTING_NUMBER, "16777216", 65536, 1073741824, NULL, "their bytes"},
     {"store_bytes", SETTING_NUMBER, "8589934592", 16777216, 1099511627776, NULL,
-     "most bytes of the store"},
+     "most bytes of the store; blobs may take half"},
     {"log_format", SETTING_CHOICE, "text", 0, 0, "text json", "form of the log"},
     {"log_level", SETTING_CHOICE, "info", 0, 0, "debug info warn error", "least level logged"},
 };

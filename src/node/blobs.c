@@ -5,6 +5,7 @@
 #include "crypto/hash.h"
 
 enum {
+    BLOB_NEW_MS = 60000, /* for so long an operation that names it may be on its way */
     FETCH_TIMEOUT_MS = 2000,
     FETCH_PAUSE_MS = 1500,  /* of it gone: a round of refusals */
     FETCH_FORGET_MS = 5000, /* nobody has wanted it for so long */
@@ -32,6 +33,65 @@ static void not_kept(struct node *n, enum err e)
         node_fail(n, "blobs_failed", e);
 }
 
+/* --- room for blobs */
+
+/* What is not part of the state, and will not be in a moment, is somebody's upload
+ * or a submission that is long forgotten. */
+static bool is_needed(struct node *n, const struct hash *name)
+{
+    for (uint32_t i = 0; i < BLOBS_NEW; i++)
+        if (hash_equal(&n->blobs_new[i].name, name) &&
+            n->now_ms < time_add(n->blobs_new[i].since_ms, BLOB_NEW_MS))
+            return true;
+    return mempool_names(&n->mempool, name) ||
+           ledger_blob(n->ledger, name, &n->scratch) != LEDGER_BLOB_UNKNOWN;
+}
+
+/* The next blobs in the order of their names, from where the last search ended. */
+static enum err drop_unneeded(struct node *n)
+{
+    enum { LOOKED_AT = 64 };
+    struct span key, value;
+    enum err e = ERR_OK;
+    for (uint32_t i = 0; i < LOOKED_AT && e == ERR_OK; i++) {
+        e = db_next(n->config.db, DB_BLOBS, hash_span(&n->blobs_looked_at), &key, &value);
+        if (e == ERR_NOT_FOUND) {
+            n->blobs_looked_at = (struct hash){0};
+            return ERR_OK;
+        }
+        if (e != ERR_OK || key.len != HASH_SIZE)
+            return ERR_CORRUPT;
+        memcpy(n->blobs_looked_at.bytes, key.ptr, HASH_SIZE);
+        if (is_needed(n, &n->blobs_looked_at))
+            continue;
+        n->counters.blobs_dropped++;
+        e = db_del(n->config.db, DB_BLOBS, hash_span(&n->blobs_looked_at));
+    }
+    return e;
+}
+
+static bool has_room(const struct node *n, size_t size)
+{
+    uint64_t used = 0, sum;
+    uint64_t most = n->config.blobs_bytes_max;
+    return most == 0 || (db_used(n->config.db, DB_BLOBS, &used) == ERR_OK &&
+                         add_ok(used, size, &sum) && sum <= most);
+}
+
+/* In the open transaction.  ERR_FULL: everything looked at is needed. */
+static enum err make_room(struct node *n, size_t size)
+{
+    enum { ROUNDS = 4 };
+    enum err e = ERR_OK;
+    for (uint32_t i = 0; i < ROUNDS && e == ERR_OK && !has_room(n, size); i++)
+        e = drop_unneeded(n);
+    if (e != ERR_OK || has_room(n, size))
+        return e;
+    n->counters.blobs_no_room++;
+    trace_add(&n->trace, TRACE_WARN, "blob.no_room");
+    return ERR_FULL;
+}
+
 /* All blobs of a turn are one transaction, durable before a vote for a proposal
  * that names them is sent. */
 enum err node_put_blob(struct node *n, struct span bytes, struct hash *name)
@@ -46,6 +106,10 @@ enum err node_put_blob(struct node *n, struct span bytes, struct hash *name)
         if (!n->blobs_open)
             e = db_begin(n->config.db);
         if (e == ERR_OK) {
+            if (make_room(n, bytes.len) == ERR_FULL) {
+                n->blobs_open = true; /* Nothing is wrong with the store. */
+                return ERR_FULL;
+            }
             e = db_put(n->config.db, DB_BLOBS, hash_span(&h), bytes);
             if (e != ERR_OK && !n->blobs_open)
                 db_abort(n->config.db);
@@ -57,6 +121,7 @@ enum err node_put_blob(struct node *n, struct span bytes, struct hash *name)
         n->blobs_open = true;
         if (mempool_unpark(&n->mempool, &h, n->now_ms) > 0)
             node_pending_changed(n);
+        n->blobs_new[n->blobs_new_next++ % BLOBS_NEW] = (struct new_blob){h, n->now_ms};
         n->blob_came = true;
     }
     *name = h;

@@ -97,6 +97,8 @@ static void keep(struct node *n, struct span bytes, struct judged *j)
         j->result = mempool_add(&n->mempool, &j->id, &j->signer, bytes, n->now_ms);
     if (j->result != ERR_OK)
         return;
+    if (j->blob_size != 0)
+        mempool_about(&n->mempool, &j->id, &j->blob);
     if (j->blob_size != 0 && !blobs_have(n, &j->blob)) {
         mempool_park(&n->mempool, &j->id, &j->blob, j->blob_size);
         if (node_is_member(n))

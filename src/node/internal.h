@@ -38,6 +38,7 @@ enum {
     JOBS_MAX = 64,
     SCRATCH_SIZE = 48 << 20,
     SNAPSHOTS_MAX = 4,
+    BLOBS_NEW = 64,          /* that nothing may name yet */
     WEIGHT_COMMITS_MAX = 10, /* the chain keeps no more */
 };
 
@@ -131,6 +132,8 @@ struct node_counters {
     uint64_t strangers_refused;  /* ended for consensus messages that did not hold */
     uint64_t blob_mismatches;    /* fetched whole, and not what was asked for */
     uint64_t commits_lost;       /* weights committed to and never revealed */
+    uint64_t blobs_dropped;      /* that nothing named any more, for want of room */
+    uint64_t blobs_no_room;      /* not taken */
     uint64_t blobs_withheld;     /* asked for by a stranger while undecided */
     uint64_t blob_stray_answers; /* to no question of ours, or too late */
 };
@@ -181,8 +184,14 @@ struct node {
     uint64_t binding_last_epoch;
 
     struct fetch fetches[FETCHES_MAX];
-    bool blobs_open; /* a transaction with this turn's blobs */
-    bool blob_came;  /* a proposal may have waited for it */
+    struct new_blob {
+        struct hash name;
+        uint64_t since_ms;
+    } blobs_new[BLOBS_NEW]; /* the last that came */
+    uint32_t blobs_new_next;
+    struct hash blobs_looked_at; /* in the search for what nothing needs */
+    bool blobs_open;             /* a transaction with this turn's blobs */
+    bool blob_came;              /* a proposal may have waited for it */
     struct job jobs[JOBS_MAX];
     uint64_t next_job, collect_at_ms;
 

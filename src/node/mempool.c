@@ -117,6 +117,27 @@ void mempool_remove(struct mempool *m, const struct hash *id)
     m->free = at;
 }
 
+void mempool_about(struct mempool *m, const struct hash *id, const struct hash *blob)
+{
+    uint32_t at = map_get(&m->index, id->bytes);
+    assert(at != MAP_NONE);
+    m->entries[at].blob = *blob;
+}
+
+static bool list_names(const struct mempool *m, const struct mempool_list *list,
+                       const struct hash *blob)
+{
+    for (uint32_t at = list->head; at != MAP_NONE; at = m->entries[at].next)
+        if (hash_equal(&m->entries[at].blob, blob))
+            return true;
+    return false;
+}
+
+bool mempool_names(const struct mempool *m, const struct hash *blob)
+{
+    return list_names(m, &m->order, blob) || list_names(m, &m->parked, blob);
+}
+
 void mempool_park(struct mempool *m, const struct hash *id, const struct hash *blob, uint32_t size)
 {
     uint32_t at = map_get(&m->index, id->bytes);

@@ -21,7 +21,7 @@ struct mempool_entry {
     uint64_t since_ms;
     uint64_t slot; /* proposed in this slot by us; 0: free */
     bool used, forwarded, parked;
-    struct hash blob; /* of one that is parked */
+    struct hash blob; /* that a submission names */
     uint32_t blob_size;
     uint32_t next, prev; /* in its list */
 };
@@ -52,6 +52,10 @@ enum err mempool_add(struct mempool *m, const struct hash *id, const struct hotk
                      struct span bytes, uint64_t now_ms);
 void mempool_remove(struct mempool *m, const struct hash *id);
 
+/* id has just been added, and names this blob. */
+void mempool_about(struct mempool *m, const struct hash *id, const struct hash *blob);
+/* Whether an operation that waits names it. */
+bool mempool_names(const struct mempool *m, const struct hash *blob);
 /* id has just been added, and its blob is not here. */
 void mempool_park(struct mempool *m, const struct hash *id, const struct hash *blob, uint32_t size);
 /* The blob is here: who waited for it waits to be decided, from now on.  How many. */

@@ -48,6 +48,8 @@ READ(bad_frames, v->node->counters.bad_frames)
 READ(bindings_refused, v->node->counters.bindings_refused)
 READ(strangers_refused, v->node->counters.strangers_refused)
 READ(blob_mismatches, v->node->counters.blob_mismatches)
+READ(blobs_dropped, v->node->counters.blobs_dropped)
+READ(blobs_no_room, v->node->counters.blobs_no_room)
 READ(blobs_withheld, v->node->counters.blobs_withheld)
 READ(blob_stray_answers, v->node->counters.blob_stray_answers)
 READ(weights_commits, v->node->weights.commit_count)
@@ -104,6 +106,9 @@ static const struct source sources[] = {
      read_strangers_refused},
     {RPC_COUNTER, "blob_mismatches_total", "Blobs fetched with another hash.", NULL,
      read_blob_mismatches},
+    {RPC_COUNTER, "blobs_dropped_total", "Blobs that nothing named, dropped for want of room.",
+     NULL, read_blobs_dropped},
+    {RPC_COUNTER, "blobs_no_room_total", "Blobs not taken: no room.", NULL, read_blobs_no_room},
     {RPC_COUNTER, "blobs_withheld_total", "Undecided blobs that a stranger asked for.", NULL,
      read_blobs_withheld},
     {RPC_COUNTER, "blob_stray_answers_total", "Parts of blobs that nobody asked for.", NULL,

@@ -45,9 +45,10 @@ struct node_config {
     uint64_t stake_min_rao;
     uint32_t mempool_ops, mempool_bytes;
     uint32_t state_entries_max, state_bytes_max;
-    struct hash engine;      /* what the workers run: sandbox's engine id */
-    uint32_t blob_bytes_max; /* of one blob */
-    uint32_t journal_slots;  /* in one journal file; 0: the default */
+    struct hash engine;       /* what the workers run: sandbox's engine id */
+    uint32_t blob_bytes_max;  /* of one blob */
+    uint64_t blobs_bytes_max; /* of all; 0: as many as the store takes */
+    uint32_t journal_slots;   /* in one journal file; 0: the default */
 };
 
 struct node;

@@ -66,6 +66,8 @@ static struct failure keep_blob(struct rpc *r, struct span bytes, struct hash *n
     enum err e = view(r)->blob_put(view(r)->ctx, bytes, name);
     if (e == ERR_OK)
         return SUCCEEDED;
+    if (e == ERR_FULL)
+        return failed(RPC_BUSY, "there is no room for more blobs; try again later");
     return e == ERR_TOO_BIG ? failed(RPC_TOO_BIG, "the blob is over its limit")
                             : failed(RPC_INTERNAL, "the blob could not be stored");
 }

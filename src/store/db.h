@@ -42,6 +42,7 @@ struct db_ops {
     enum err (*get)(struct db *db, enum db_table t, struct span key, struct span *value);
     enum err (*next)(struct db *db, enum db_table t, struct span after, struct span *key,
                      struct span *value);
+    enum err (*used)(struct db *db, enum db_table t, uint64_t *bytes);
     void (*close)(struct db *db);
 };
 
@@ -93,6 +94,12 @@ static inline enum err db_next(struct db *db, enum db_table t, struct span after
                                struct span *value)
 {
     return db->ops->next(db, t, after, key, value);
+}
+
+/* About how many bytes the entries of a table take. */
+static inline enum err db_used(struct db *db, enum db_table t, uint64_t *bytes)
+{
+    return db->ops->used(db, t, bytes);
 }
 
 static inline void db_close(struct db *db)

@@ -191,6 +191,21 @@ static enum err lmdb_next(struct db *db, enum db_table t, struct span after, str
     return e == ERR_OK ? take_pair(t, &k, &stored, key, value) : e;
 }
 
+static enum err lmdb_used(struct db *db, enum db_table t, uint64_t *bytes)
+{
+    struct db_lmdb *l = self(db);
+    MDB_txn *txn;
+    MDB_stat stat;
+    assert(t < DB_TABLES);
+    enum err e = begin_reading(l, &txn);
+    if (e == ERR_OK)
+        e = translate(mdb_stat(txn, l->tables[t], &stat));
+    if (e == ERR_OK)
+        *bytes = (stat.ms_leaf_pages + stat.ms_branch_pages + stat.ms_overflow_pages) *
+                 (uint64_t)stat.ms_psize;
+    return e;
+}
+
 /* --- writing */
 
 static enum err lmdb_begin(struct db *db)
@@ -427,8 +442,8 @@ static enum err open_env(struct db_lmdb *l, const char *path, size_t map_size, c
 enum err db_lmdb_open(struct db **out, const char *path, size_t map_size,
                       const struct hash *store_id, const char **why)
 {
-    static const struct db_ops ops = {lmdb_begin, lmdb_put, lmdb_del,  lmdb_commit,
-                                      lmdb_abort, lmdb_get, lmdb_next, lmdb_close};
+    static const struct db_ops ops = {lmdb_begin, lmdb_put,  lmdb_del,  lmdb_commit, lmdb_abort,
+                                      lmdb_get,   lmdb_next, lmdb_used, lmdb_close};
     struct arena arena;
     *why = "there is no memory for it";
     enum err e = arena_open(&arena, sizeof(struct db_lmdb));

@@ -251,6 +251,15 @@ static enum err mem_next(struct db *db, enum db_table t, struct span after, stru
     return ERR_OK;
 }
 
+static enum err mem_used(struct db *db, enum db_table t, uint64_t *bytes)
+{
+    const struct table *table = &self(db)->tables[t];
+    *bytes = 0;
+    for (uint32_t i = 0; i < table->count; i++)
+        *bytes += entry_size(table->entries[i]);
+    return ERR_OK;
+}
+
 static void mem_close(struct db *db)
 {
     struct arena arena = self(db)->arena; /* It holds the db itself. */
@@ -259,8 +268,8 @@ static void mem_close(struct db *db)
 
 enum err db_mem_open(struct db **out, size_t bytes_max)
 {
-    static const struct db_ops ops = {mem_begin, mem_put, mem_del,  mem_commit,
-                                      mem_abort, mem_get, mem_next, mem_close};
+    static const struct db_ops ops = {mem_begin, mem_put,  mem_del,  mem_commit, mem_abort,
+                                      mem_get,   mem_next, mem_used, mem_close};
     struct arena arena;
     uint64_t size;
     if (!add_ok(bytes_max, sizeof(struct db_mem), &size))

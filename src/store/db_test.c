@@ -53,6 +53,13 @@ static void fixture_close(struct fixture *f)
     assert_int_equal(rmdir(f->folder), 0);
 }
 
+static uint64_t used(struct db *db, enum db_table t)
+{
+    uint64_t bytes = UINT64_MAX;
+    assert_int_equal(db_used(db, t, &bytes), ERR_OK);
+    return bytes;
+}
+
 static void put(struct db *db, enum db_table t, const char *key, const char *value)
 {
     assert_int_equal(db_put(db, t, span_of(key, strlen(key)), span_of(value, strlen(value))),
@@ -115,6 +122,30 @@ static void test_basics(void **state)
         struct fixture f;
         fixture_open(&f, is_file != 0);
         check_basics(f.db);
+        fixture_close(&f);
+    }
+}
+
+static void test_what_a_table_takes(void **state)
+{
+    static const uint8_t large[100000];
+    const struct span key = SPAN_LITERAL("large");
+    (void)state;
+    for (int is_file = 0; is_file < 2; is_file++) {
+        struct fixture f;
+        fixture_open(&f, is_file != 0);
+        uint64_t before = used(f.db, DB_BLOBS), other = used(f.db, DB_STATE);
+        assert_int_equal(db_begin(f.db), ERR_OK);
+        assert_int_equal(db_put(f.db, DB_BLOBS, key, span_of(large, sizeof large)), ERR_OK);
+        uint64_t with = used(f.db, DB_BLOBS); /* what is not committed yet counts too */
+        assert_true(with >= before + sizeof large && with <= before + 2 * sizeof large);
+        assert_int_equal(db_commit(f.db), ERR_OK);
+        assert_int_equal(used(f.db, DB_BLOBS), with);
+        assert_int_equal(used(f.db, DB_STATE), other);
+        assert_int_equal(db_begin(f.db), ERR_OK);
+        assert_int_equal(db_del(f.db, DB_BLOBS, key), ERR_OK);
+        assert_true(used(f.db, DB_BLOBS) < sizeof large);
+        assert_int_equal(db_commit(f.db), ERR_OK);
         fixture_close(&f);
     }
 }
@@ -482,6 +513,7 @@ int main(void)
 {
     const struct CMUnitTest all[] = {
         cmocka_unit_test(test_basics),
+        cmocka_unit_test(test_what_a_table_takes),
         cmocka_unit_test(test_agrees_with_a_plain_table),
         cmocka_unit_test(test_full_store_says_so),
         cmocka_unit_test(test_injected_faults),

@@ -1,4 +1,5 @@
 """A chain endpoint that does not do what it should, seen by an observer of its own."""
+import hashlib
 import os
 import socket
 import subprocess
@@ -89,6 +90,7 @@ def run(network, results):
             [network.platformd, "--data-dir", os.path.join(network.folder, "observer"),
              "--genesis", os.path.join(network.folder, "genesis.bin"), "--chain", "ws://127.0.0.1:%d" % proxy.port,
              "--listen", "/ip4/127.0.0.1/tcp/%d" % peers, "--rpc-port", str(rpc), "--stake-min-tao", "1",
+             "--store-bytes", str(16 << 20),
              "--bootstrap", "/ip4/127.0.0.1/tcp/%d" % network.nodes[0].peer_port], stdout=log, stderr=log)
     try:
         observe(results, net.Node(rpc), proxy, network.chain_port, other_port)
@@ -118,3 +120,27 @@ def observe(results, node, proxy, right, other):
                   chain_metrics(node))
     before = node.metric("height")
     results.check("... and the observer follows", net.until(lambda: node.metric("height") > before, 25), before)
+    uploads(results, node)
+
+
+def upload(node, number):
+    """A blob of a megabyte, piece by piece; the last answer."""
+    data, piece = number.to_bytes(4, "big") * (1 << 18), 48 << 10
+    name = hashlib.blake2b(data, digest_size=32).hexdigest()
+    for at in range(0, len(data), piece):
+        answer = node.call("blob_put", blob=name, size=len(data), offset=at, bytes=data[at:at + piece].hex())
+        if "error" in answer:
+            break
+    return answer
+
+
+def uploads(results, node):
+    """More blobs than there is room for: half of the store."""
+    answers = [upload(node, i) for i in range(10)]
+    taken = sum("result" in a for a in answers)
+    results.check("uploads past the room for blobs: error -32005",
+                  5 <= taken <= 8 and answers[-1].get("error", {}).get("code") == -32005, answers)
+    results.check("... counted in blobs_no_room_total", node.metric("blobs_no_room_total") > 0)
+    before = node.metric("height")
+    results.check("... and the observer goes on following", net.until(lambda: node.metric("height") > before, 25), before)
+    results.check("... without trouble with its disk", "disk" not in node.http("/ready")[1], node.http("/ready"))

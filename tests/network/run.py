@@ -63,8 +63,8 @@ class Network(Net):
         """The same, without waiting: a process whose first word is the submission."""
         path = self.entry()
         return subprocess.Popen(
-            [os.path.join(self.programs, "platform"), "submit", "--rpc", self.nodes[via], "--challenge", "tsp", "--hotkey",
-             self.key(f"miner{self.sent % MINERS}"), "--wait", path],
+            [os.path.join(self.programs, "platform"), "submit", "--rpc", self.nodes[via], "--challenge", "tsp",
+             "--hotkey", self.key(f"miner{self.sent % MINERS}"), "--wait", path],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
     def await_final(self, submission, nodes):
@@ -283,8 +283,9 @@ def any_moment(net):
     seed = int.from_bytes(os.urandom(4), "little")
     print(f"# seed {seed}", flush=True)
     rng, running = random.Random(seed), []
+    names = ("platformd", "platformd", "platform-worker", "platform-signer", "chain")
     for _ in range(KILLS):
-        victim, name = rng.choice(ALL), rng.choice(("platformd", "platformd", "platform-worker", "platform-signer", "chain"))
+        victim, name = rng.choice(ALL), rng.choice(names)
         running.append(net.hand_in((victim + rng.randrange(4)) % 4))
         time.sleep(rng.random() / 4)  # The moment, not a wait for something.
         if name in ("platformd", "chain"):
