@@ -31,8 +31,8 @@ static void dial_all(uint16_t port)
     hosts_open(w);
     for (uint8_t i = 0; i < PEERS; i++) {
         struct p2p_endpoint to = {.family = 4, .address = {127, 0, 0, 1}, .port = port};
-        host_open_end(w, i, false, 8);
-        must(p2p_bootstrap(w->ends[i].p, &to));
+        hosts_add(w, i, false, 8);
+        must(p2p_bootstrap(w->ends[i].p2p, &to));
     }
     for (;;)
         hosts_turn(w);
@@ -44,7 +44,7 @@ int main(void)
     if (w == NULL)
         return 1;
     hosts_open(w);
-    host_open_end(w, PEERS, false, 128);
+    hosts_add(w, PEERS, false, 128);
     for (int i = 0; i < 10; i++)
         hosts_turn(w);
     uint64_t before = rss_kib();
@@ -53,10 +53,10 @@ int main(void)
         dial_all(w->ends[0].port);
         return 0;
     }
-    while (w->ends[0].ups < PEERS)
+    while (w->ends[0].seen[P2P_OUT_PEER_UP] < PEERS)
         hosts_turn(w);
-    uint64_t end = now_ms() + SETTLE_MS;
-    while (now_ms() < end)
+    uint64_t end = driver_now_ms() + SETTLE_MS;
+    while (driver_now_ms() < end)
         hosts_turn(w);
     printf("memory per_connection %.1f KiB\n", (double)(rss_kib() - before) / PEERS);
     kill(child, SIGKILL);

@@ -35,17 +35,17 @@ struct pair {
 static void open_pair(struct pair *w, bool redial)
 {
     struct p2p_endpoint to = {.family = 4, .address = {127, 0, 0, 1}};
-    struct end *ends = w->hosts.ends;
+    struct driver *ends = w->hosts.ends;
     hosts_open(&w->hosts);
-    host_open_end(&w->hosts, 0, redial, 64);
-    host_open_end(&w->hosts, 1, redial, 64);
-    w->far = *p2p_self(ends[1].p);
+    hosts_add(&w->hosts, 0, redial, 64);
+    hosts_add(&w->hosts, 1, redial, 64);
+    w->far = *p2p_self(ends[1].p2p);
     to.port = ends[1].port;
-    must(p2p_bootstrap(ends[0].p, &to));
-    while (ends[0].ups == 0 || ends[1].ups == 0)
+    must(p2p_bootstrap(ends[0].p2p, &to));
+    while (ends[0].seen[P2P_OUT_PEER_UP] == 0 || ends[1].seen[P2P_OUT_PEER_UP] == 0)
         hosts_turn(&w->hosts);
-    uint64_t end = now_ms() + 2500; /* The mesh forms. */
-    while (now_ms() < end)
+    uint64_t end = driver_now_ms() + 2500; /* The mesh forms. */
+    while (driver_now_ms() < end)
         hosts_turn(&w->hosts);
 }
 
@@ -58,14 +58,15 @@ static void close_pair(struct pair *w)
 static void dials(struct pair *w)
 {
     for (int i = 0; i < DIALS; i++) {
-        struct end *a = &w->hosts.ends[0], *b = &w->hosts.ends[1];
-        uint32_t a_ups = a->ups, b_ups = b->ups, downs = b->downs;
-        p2p_disconnect(a->p, &w->far, "again", now_ms());
-        host_drain(a);
-        while (b->downs == downs)
+        struct driver *a = &w->hosts.ends[0], *b = &w->hosts.ends[1];
+        uint32_t a_ups = a->seen[P2P_OUT_PEER_UP], b_ups = b->seen[P2P_OUT_PEER_UP],
+                 downs = b->seen[P2P_OUT_PEER_DOWN];
+        p2p_disconnect(a->p2p, &w->far, "again", driver_now_ms());
+        driver_drain(a);
+        while (b->seen[P2P_OUT_PEER_DOWN] == downs)
             hosts_turn(&w->hosts);
         uint64_t start = clock_us(CLOCK_MONOTONIC);
-        while (a->ups == a_ups || b->ups == b_ups)
+        while (a->seen[P2P_OUT_PEER_UP] == a_ups || b->seen[P2P_OUT_PEER_UP] == b_ups)
             hosts_turn(&w->hosts);
         w->dial_us[w->dials++] = clock_us(CLOCK_MONOTONIC) - start;
     }
@@ -73,12 +74,12 @@ static void dials(struct pair *w)
 
 static void streams(struct pair *w)
 {
-    struct end *a = &w->hosts.ends[0];
+    struct driver *a = &w->hosts.ends[0];
     for (int i = 0; i < STREAMS; i++) {
-        uint64_t before = p2p_counters(a->p)->pings;
-        while (p2p_ping(a->p, &w->far, now_ms()) != ERR_OK)
+        uint64_t before = p2p_counters(a->p2p)->pings;
+        while (p2p_ping(a->p2p, &w->far, driver_now_ms()) != ERR_OK)
             hosts_turn(&w->hosts);
-        while (p2p_counters(a->p)->pings == before)
+        while (p2p_counters(a->p2p)->pings == before)
             hosts_turn(&w->hosts);
     }
 }
@@ -86,11 +87,11 @@ static void streams(struct pair *w)
 static void stream(struct pair *w)
 {
     static uint8_t frame[FRAME_SIZE];
-    struct end *a = &w->hosts.ends[0], *b = &w->hosts.ends[1];
-    uint32_t before = b->frames;
-    for (int sent = 0; b->frames - before < FRAMES;) {
-        while (sent < FRAMES &&
-               p2p_send(a->p, &w->far, P2P_BLOB, span_of(frame, sizeof frame), now_ms()) == ERR_OK)
+    struct driver *a = &w->hosts.ends[0], *b = &w->hosts.ends[1];
+    uint32_t before = b->seen[P2P_OUT_FRAME];
+    for (int sent = 0; b->seen[P2P_OUT_FRAME] - before < FRAMES;) {
+        while (sent < FRAMES && p2p_send(a->p2p, &w->far, P2P_BLOB, span_of(frame, sizeof frame),
+                                         driver_now_ms()) == ERR_OK)
             sent++;
         hosts_turn(&w->hosts);
     }
@@ -99,11 +100,11 @@ static void stream(struct pair *w)
 static void gossip(struct pair *w)
 {
     static uint8_t data[MESSAGE_SIZE];
-    struct end *a = &w->hosts.ends[0], *b = &w->hosts.ends[1];
-    uint32_t before = b->gossips;
-    for (uint32_t sent = 0; b->gossips - before < MESSAGES;) {
-        while (sent < MESSAGES && sent - (b->gossips - before) < WINDOW) {
-            must(p2p_publish(a->p, "bench", span_of(data, sizeof data), now_ms()));
+    struct driver *a = &w->hosts.ends[0], *b = &w->hosts.ends[1];
+    uint32_t before = b->seen[P2P_OUT_GOSSIP];
+    for (uint32_t sent = 0; b->seen[P2P_OUT_GOSSIP] - before < MESSAGES;) {
+        while (sent < MESSAGES && sent - (b->seen[P2P_OUT_GOSSIP] - before) < WINDOW) {
+            must(p2p_publish(a->p2p, "bench", span_of(data, sizeof data), driver_now_ms()));
             sent++;
         }
         hosts_turn(&w->hosts);

@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <uv.h>
 
-#include "os/net.h"
-#include "p2p/p2p.h"
+#include "driver.h"
 
 enum { LINE_MAX_SIZE = 1024 };
 static const char topic[] = "interop";
@@ -20,21 +19,14 @@ struct host {
     uv_loop_t loop;
     uv_timer_t timer;
     uv_pipe_t input;
-    struct arena arena;
-    struct p2p *p;
-    struct net *net;
+    struct driver driver;
+    struct p2p *p; /* the driver's */
     char line[LINE_MAX_SIZE];
     size_t line_len;
     char read[LINE_MAX_SIZE];
     uint64_t pings;
-    bool draining, quitting;
+    bool quitting;
 };
-
-static uint64_t now_ms(struct host *h)
-{
-    uv_update_time(&h->loop);
-    return uv_now(&h->loop);
-}
 
 static void tell(const char *what, const struct peer_id *peer, const char *more)
 {
@@ -43,26 +35,13 @@ static void tell(const char *what, const struct peer_id *peer, const char *more)
     printf("%s %s %s\n", what, text, more);
 }
 
-static void on_gossip(struct host *h, const struct p2p_out *o)
+static void on_out(void *ctx, const struct p2p_out *o)
 {
     char text[256];
-    snprintf(text, sizeof text, "%.*s", (int)o->bytes.len, (const char *)o->bytes.ptr);
-    tell("gossip", &o->author, text);
-    p2p_validate(h->p, o->message, P2P_ACCEPT, now_ms(h));
-}
-
-static void perform(struct host *h, const struct p2p_out *o)
-{
+    (void)ctx;
     switch (o->kind) {
-    case P2P_OUT_DIAL:
-        net_dial(h->net, o->conn, &o->endpoint);
-        break;
-    case P2P_OUT_WRITE:
-        net_write(h->net, o->conn, o->bytes);
-        break;
     case P2P_OUT_CLOSE:
         printf("closed %u %s\n", (unsigned)o->conn, o->why);
-        net_hang_up(h->net, o->conn);
         break;
     case P2P_OUT_PEER_UP:
         tell("up", &o->peer, "");
@@ -74,76 +53,24 @@ static void perform(struct host *h, const struct p2p_out *o)
         tell("frame", &o->peer, "");
         break;
     case P2P_OUT_GOSSIP:
-        on_gossip(h, o);
+        snprintf(text, sizeof text, "%.*s", (int)o->bytes.len, (const char *)o->bytes.ptr);
+        tell("gossip", &o->author, text);
+        break;
+    case P2P_OUT_DIAL:
+    case P2P_OUT_WRITE:
         break;
     }
 }
 
-static void on_timer(uv_timer_t *timer);
-
-/* Performs what the host wants; the callbacks below may ask for it again
- * meanwhile. */
-static void drain(struct host *h)
+static void tell_pings(struct host *h)
 {
-    struct p2p_out o;
-    if (h->draining)
-        return;
-    h->draining = true;
-    while (p2p_poll(h->p, &o))
-        perform(h, &o);
-    h->draining = false;
     struct p2p_peer_info info;
-    if (p2p_counters(h->p)->pings != h->pings && p2p_peer(h->p, 0, &info)) {
-        char text[32];
-        h->pings = p2p_counters(h->p)->pings;
-        snprintf(text, sizeof text, "%u", info.ping_us);
-        tell("ping", &info.id, text);
-    }
-    fflush(stdout);
-    uint64_t at = p2p_wake_at(h->p), now = now_ms(h);
-    uv_timer_start(&h->timer, on_timer, at > now ? min_u64(at - now, 60000) : 1, 0);
-}
-
-static void on_timer(uv_timer_t *timer)
-{
-    struct host *h = timer->data;
-    p2p_on_time(h->p, now_ms(h));
-    drain(h);
-}
-
-static void on_accepted(void *ctx, uint32_t conn, const struct p2p_endpoint *from)
-{
-    struct host *h = ctx;
-    p2p_on_accepted(h->p, conn, from, now_ms(h));
-    drain(h);
-}
-
-static void on_dialed(void *ctx, uint32_t conn, bool ok)
-{
-    struct host *h = ctx;
-    p2p_on_dialed(h->p, conn, ok, now_ms(h));
-    drain(h);
-}
-
-static void on_data(void *ctx, uint32_t conn, struct span bytes)
-{
-    struct host *h = ctx;
-    p2p_on_data(h->p, conn, bytes, now_ms(h));
-    drain(h);
-}
-
-static void on_written(void *ctx, uint32_t conn, size_t bytes)
-{
-    struct host *h = ctx;
-    p2p_on_written(h->p, conn, bytes, now_ms(h));
-    drain(h);
-}
-
-static void on_closed(void *ctx, uint32_t conn)
-{
-    struct host *h = ctx;
-    p2p_on_closed(h->p, conn, now_ms(h));
-    drain(h);
+    if (p2p_counters(h->p)->pings == h->pings || !p2p_peer(h->p, 0, &info))
+        return;
+    char text[32];
+    h->pings = p2p_counters(h->p)->pings;
+    snprintf(text, sizeof text, "%u", info.ping_us);
+    tell("ping", &info.id, text);
 }
 
 static void list_peers(struct host *h)
@@ -163,11 +90,11 @@ static void command(struct host *h, char *line)
         if (e == ERR_OK)
             e = p2p_bootstrap(h->p, &to);
     } else if (strncmp(line, "publish ", 8) == 0) {
-        e = p2p_publish(h->p, topic, span_of(line + 8, strlen(line + 8)), now_ms(h));
+        e = p2p_publish(h->p, topic, span_of(line + 8, strlen(line + 8)), driver_now_ms());
     } else if (strncmp(line, "ping ", 5) == 0) {
         e = peer_id_parse(line + 5, &peer);
         if (e == ERR_OK)
-            e = p2p_ping(h->p, &peer, now_ms(h));
+            e = p2p_ping(h->p, &peer, driver_now_ms());
     } else if (strcmp(line, "peers") == 0) {
         list_peers(h);
     } else if (strcmp(line, "quit") == 0) {
@@ -199,16 +126,11 @@ static void on_input(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
         h->line_len = 0;
         command(h, h->line);
     }
-    drain(h);
-    if (h->quitting)
-        uv_stop(&h->loop);
 }
 
 static enum err start(struct host *h)
 {
     struct p2p_config c = {.agent = "platform/interop", .target_peers = 4};
-    struct net_callbacks callbacks = {h, on_accepted, on_dialed, on_data, on_written, on_closed};
-    uint16_t port = 0;
     p2p_limits_default(&c.limits);
     c.listen[0] = (struct p2p_endpoint){.family = 4, .address = {127, 0, 0, 1}};
     c.listen_count = 1;
@@ -220,20 +142,16 @@ static enum err start(struct host *h)
         uv_random(NULL, NULL, c.entropy, sizeof c.entropy, 0, NULL) != 0 ||
         uv_random(NULL, NULL, &c.seed, sizeof c.seed, 0, NULL) != 0)
         return ERR_IO;
-    enum err e = arena_open(&h->arena, p2p_arena_size(&c));
-    if (e == ERR_OK)
-        e = p2p_init(&h->p, &h->arena, &c, now_ms(h));
-    if (e == ERR_OK)
-        e = net_open(&h->net, &h->loop, c.limits.connections, &callbacks);
-    if (e == ERR_OK)
-        e = net_listen(h->net, &c.listen[0], &port);
+    h->driver.on_out = on_out;
+    h->driver.verdict = P2P_ACCEPT;
+    enum err e = driver_open(&h->driver, &h->loop, &c, c.limits.connections);
+    h->p = h->driver.p2p;
     if (e == ERR_OK)
         e = p2p_subscribe(h->p, topic);
     if (e != ERR_OK)
         return e;
     char text[P2P_ADDRESS_TEXT_MAX];
-    c.listen[0].port = port;
-    p2p_listening(h->p, c.listen, 1, now_ms(h));
+    p2p_listening(h->p, c.listen, 1, driver_now_ms());
     c.listen[0].has_peer = true;
     c.listen[0].peer = *p2p_self(h->p);
     p2p_endpoint_text(&c.listen[0], text);
@@ -248,16 +166,19 @@ int main(void)
     if (uv_loop_init(&h->loop) != 0 || uv_timer_init(&h->loop, &h->timer) != 0 ||
         uv_pipe_init(&h->loop, &h->input, 0) != 0 || uv_pipe_open(&h->input, 0) != 0)
         return 1;
-    h->timer.data = h->input.data = h;
+    h->input.data = h;
     enum err e = start(h);
     if (e != ERR_OK) {
         fprintf(stderr, "%s\n", err_text(e));
         return 1;
     }
-    drain(h);
     uv_read_start((uv_stream_t *)&h->input, on_room, on_input);
-    uv_run(&h->loop, UV_RUN_DEFAULT);
-    p2p_deinit(h->p);
-    arena_close(&h->arena);
+    while (!h->quitting) {
+        driver_turn(&h->driver, 1, &h->timer);
+        tell_pings(h);
+        fflush(stdout);
+    }
+    driver_close(&h->driver);
+    driver_free(&h->driver);
     return 0;
 }

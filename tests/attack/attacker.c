@@ -10,8 +10,8 @@
 
 #include "bft_msg.h"
 #include "codec/hex.h"
+#include "driver.h"
 #include "net_msg.h"
-#include "os/net.h"
 #include "p2p/gossip_wire.h"
 #include "p2p/host.h"
 
@@ -20,24 +20,17 @@ enum { PATIENCE_MS = 1500, FLOOD = 200, ROOM = 1 << 18 };
 struct attacker {
     uv_loop_t loop;
     uv_timer_t timer;
-    struct arena arena;
-    struct p2p *p;
-    struct net *net;
+    struct driver driver;
+    struct p2p *p; /* the driver's */
     struct hash network;
     uint64_t epoch, height;
     char topic[64];
     const char *way;
     struct peer_id victim;
     uint64_t up_ms; /* 0: not yet */
-    bool draining, misbehaved;
+    bool misbehaved;
     uint8_t memory[ROOM];
 };
-
-static uint64_t now_ms(struct attacker *a)
-{
-    uv_update_time(&a->loop);
-    return uv_now(&a->loop);
-}
 
 static bool is(const struct attacker *a, const char *way)
 {
@@ -53,7 +46,7 @@ static void end(const char *what, const char *why)
 
 static void send_bytes(struct attacker *a, enum p2p_protocol protocol, struct span bytes)
 {
-    enum err e = p2p_send(a->p, &a->victim, protocol, bytes, now_ms(a));
+    enum err e = p2p_send(a->p, &a->victim, protocol, bytes, driver_now_ms());
     if (e != ERR_OK)
         end("failed", err_name(e));
 }
@@ -230,7 +223,7 @@ static void send_unsigned(struct attacker *a)
 static void publish_garbage(struct attacker *a)
 {
     for (uint32_t i = 0; i < FLOOD; i++)
-        (void)p2p_publish(a->p, a->topic, SPAN_LITERAL("no operation at all"), now_ms(a));
+        (void)p2p_publish(a->p, a->topic, SPAN_LITERAL("no operation at all"), driver_now_ms());
 }
 
 /* --- the attack */
@@ -296,112 +289,54 @@ static void on_frame(const struct p2p_out *o)
         printf("answer %u\n", f.answer.size);
 }
 
-static void perform(struct attacker *a, const struct p2p_out *o)
+static void on_out(void *ctx, const struct p2p_out *o)
 {
+    struct attacker *a = ctx;
     switch (o->kind) {
-    case P2P_OUT_DIAL:
-        net_dial(a->net, o->conn, &o->endpoint);
-        break;
-    case P2P_OUT_WRITE:
-        net_write(a->net, o->conn, o->bytes);
-        break;
     case P2P_OUT_CLOSE:
         end("closed", o->why);
         break;
     case P2P_OUT_PEER_UP:
         a->victim = o->peer;
-        a->up_ms = now_ms(a);
+        a->up_ms = driver_now_ms();
         printf("up\n");
         break;
-    case P2P_OUT_PEER_DOWN:
-        break; /* P2P_OUT_CLOSE follows. */
     case P2P_OUT_FRAME:
         on_frame(o);
         break;
+    case P2P_OUT_PEER_DOWN: /* P2P_OUT_CLOSE follows. */
+    case P2P_OUT_DIAL:
+    case P2P_OUT_WRITE:
     case P2P_OUT_GOSSIP:
-        p2p_validate(a->p, o->message, P2P_IGNORE, now_ms(a));
         break;
     }
 }
 
-static void drain(struct attacker *a)
-{
-    struct p2p_out o;
-    if (a->draining)
-        return;
-    a->draining = true;
-    while (p2p_poll(a->p, &o))
-        perform(a, &o);
-    a->draining = false;
-}
-
 /* Streams of the other end's asking are there a moment after it is up. */
-static void on_timer(uv_timer_t *timer)
+static void attack(struct attacker *a)
 {
     enum { SETTLE_MS = 150 };
-    struct attacker *a = timer->data;
-    uint64_t now = now_ms(a);
-    p2p_on_time(a->p, now);
-    drain(a);
+    uint64_t now = driver_now_ms();
     if (a->up_ms == 0 || now < a->up_ms + SETTLE_MS)
         return;
     if (!a->misbehaved)
         misbehave(a);
     a->misbehaved = true;
-    drain(a);
     if (now > a->up_ms + SETTLE_MS + PATIENCE_MS)
         end("open", "");
-}
-
-static void on_accepted(void *ctx, uint32_t conn, const struct p2p_endpoint *from)
-{
-    struct attacker *a = ctx;
-    (void)from;
-    net_hang_up(a->net, conn);
-}
-
-static void on_dialed(void *ctx, uint32_t conn, bool ok)
-{
-    struct attacker *a = ctx;
-    p2p_on_dialed(a->p, conn, ok, now_ms(a));
-    drain(a);
-}
-
-static void on_data(void *ctx, uint32_t conn, struct span bytes)
-{
-    struct attacker *a = ctx;
-    p2p_on_data(a->p, conn, bytes, now_ms(a));
-    drain(a);
-}
-
-static void on_written(void *ctx, uint32_t conn, size_t bytes)
-{
-    struct attacker *a = ctx;
-    p2p_on_written(a->p, conn, bytes, now_ms(a));
-    drain(a);
-}
-
-static void on_closed(void *ctx, uint32_t conn)
-{
-    struct attacker *a = ctx;
-    p2p_on_closed(a->p, conn, now_ms(a));
-    drain(a);
 }
 
 static enum err start(struct attacker *a, uint16_t port)
 {
     struct p2p_config c = {.agent = "attacker", .seqno_start = 1};
-    struct net_callbacks callbacks = {a, on_accepted, on_dialed, on_data, on_written, on_closed};
     struct p2p_endpoint to = {.family = 4, .address = {127, 0, 0, 1}, .port = port};
     p2p_limits_default(&c.limits);
     if (uv_random(NULL, NULL, c.identity_seed, sizeof c.identity_seed, 0, NULL) != 0 ||
         uv_random(NULL, NULL, c.entropy, sizeof c.entropy, 0, NULL) != 0)
         return ERR_IO;
-    enum err e = arena_open(&a->arena, p2p_arena_size(&c));
-    if (e == ERR_OK)
-        e = p2p_init(&a->p, &a->arena, &c, now_ms(a));
-    if (e == ERR_OK)
-        e = net_open(&a->net, &a->loop, c.limits.connections, &callbacks);
+    a->driver = (struct driver){.ctx = a, .on_out = on_out, .verdict = P2P_IGNORE};
+    enum err e = driver_open(&a->driver, &a->loop, &c, c.limits.connections);
+    a->p = a->driver.p2p;
     if (e == ERR_OK)
         e = p2p_subscribe(a->p, a->topic);
     if (e == ERR_OK)
@@ -422,12 +357,11 @@ int main(int argc, char **argv)
     a.epoch = argc == 6 ? strtoull(argv[4], NULL, 10) : 0;
     a.height = argc == 6 ? strtoull(argv[5], NULL, 10) : 0;
     snprintf(a.topic, sizeof a.topic, "/platform/%.16s/ops/1", argv[2]);
-    a.timer.data = &a;
     if (uv_loop_init(&a.loop) != 0 || uv_timer_init(&a.loop, &a.timer) != 0 ||
         start(&a, (uint16_t)strtoul(argv[1], NULL, 10)) != ERR_OK)
         return 1;
-    drain(&a);
-    uv_timer_start(&a.timer, on_timer, 20, 20);
-    uv_run(&a.loop, UV_RUN_DEFAULT);
-    return 1;
+    for (;;) {
+        driver_turn(&a.driver, 1, &a.timer);
+        attack(&a);
+    }
 }
