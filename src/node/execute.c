@@ -159,5 +159,6 @@ void execute_slot(struct node *n, const struct bft_effect *fx)
     trace_u64(t, "epoch", epoch);
     node_follow_up(n, &ev);
     node_pending_changed(n);
+    n->slot_executed = true;
     n->new_set |= result.next != NULL;
 }

@@ -119,6 +119,35 @@ static enum err accept_own(struct node *n, struct span bytes, enum reject *why)
     return j.result;
 }
 
+/* Whoever sent it may have executed a slot that is still to come here; refused for
+ * good it would wait until somebody hands it on (gossip_tick).  The newest takes
+ * the place of the oldest. */
+static void keep_early(struct node *n, struct span bytes)
+{
+    struct early *e = &n->early[n->early_next];
+    n->early_next = (n->early_next + 1) % EARLY_MAX;
+    bytes_drop(&e->bytes);
+    *e = (struct early){bytes_keep(bytes), n->now_ms};
+}
+
+void gossip_after_slot(struct node *n)
+{
+    n->slot_executed = false;
+    for (uint32_t i = 0; i < EARLY_MAX; i++) {
+        struct early *e = &n->early[i];
+        if (e->bytes.len == 0)
+            continue;
+        enum reject why;
+        size_t mark = arena_mark(&n->scratch);
+        bool holds = op_check(n->ledger, e->bytes, &n->scratch, &why) == ERR_OK;
+        arena_reset(&n->scratch, mark);
+        if (holds)
+            err_ignore(accept_own(n, e->bytes, &why)); /* It may have come again. */
+        if (holds || n->now_ms >= time_add(e->since_ms, n->config.view_timeout_ms / 2))
+            bytes_drop(&e->bytes);
+    }
+}
+
 /* Nobody honest sends on what can be right for nobody. */
 static bool is_bad(const struct judged *j)
 {
@@ -153,6 +182,8 @@ static enum p2p_verdict take_ops(struct node *n, const struct net_ops *ops)
     for (uint32_t i = 0; i < ops->ops_count; i++) {
         keep(n, ops->ops[i].bytes, &judged[i]);
         kept += judged[i].result == ERR_OK;
+        if (judged[i].result == ERR_DENIED && judged[i].why != REJECT_MALFORMED)
+            keep_early(n, ops->ops[i].bytes);
         unfit += judged[i].result != ERR_OK && !is_known(n, &judged[i]);
     }
     if (kept > 0 && unfit == 0)

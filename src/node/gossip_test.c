@@ -1,4 +1,5 @@
 #include "node/node_test.h"
+#include "registry/registry.h"
 
 static enum p2p_verdict gossip(struct bench *b, const struct span *ops, uint32_t count)
 {
@@ -113,6 +114,52 @@ static void what_cannot_be_decided_any_more_does_not_wait(void **state)
     assert_int_equal(b->node->mempool.count, 1);
 }
 
+/* An operation that follows from a slot which others have executed and we have not. */
+static void what_is_ahead_of_us_waits_for_its_slot(void **state)
+{
+    struct bench *b = *state;
+    struct op_body first = registration("one");
+    struct hash id = registry_challenge_id(&first.challenge_register, &b->arena);
+    struct op_body next = {.tag = OP_BODY_CHALLENGE_APPROVE, .challenge_approve = {id}};
+    struct span early = signed_op(b, 1, 1, &next);
+    assert_int_equal(gossip(b, &early, 1), P2P_IGNORE);
+    turn(b);
+    assert_int_equal(b->node->mempool.count, 0);
+
+    struct op_bytes ops[] = {{signed_op(b, 9, 1, &first)}};
+    struct batch batch = {.ops = ops, .ops_count = 1};
+    struct ledger_result result;
+    struct room room = {arena_alloc(&b->arena, 4096), 4096};
+    assert_int_equal(
+        ledger_apply(b->node->ledger, 1, batch_encode(&batch, room), &b->node->scratch, &result),
+        ERR_OK);
+    b->node->slot_executed = true; /* as execute_slot does */
+    turn(b);
+    assert_int_equal(b->node->mempool.count, 1);
+    assert_int_equal(b->published_ops, 1);
+}
+
+/* It keeps its place until the others hand it on themselves. */
+static void what_stays_ahead_is_forgotten(void **state)
+{
+    struct bench *b = *state;
+    struct op_body body = {.tag = OP_BODY_CHALLENGE_APPROVE, .challenge_approve = {{{7}}}};
+    for (uint64_t i = 0; i < EARLY_MAX + 2; i++) {
+        struct span early = signed_op(b, 1, 1 + i, &body);
+        assert_int_equal(gossip(b, &early, 1), P2P_IGNORE);
+    }
+    b->node->slot_executed = true;
+    turn(b);
+    for (uint32_t i = 0; i < EARLY_MAX; i++)
+        assert_int_not_equal(b->node->early[i].bytes.len, 0);
+    b->now_ms += 500;
+    b->node->slot_executed = true;
+    turn(b);
+    for (uint32_t i = 0; i < EARLY_MAX; i++)
+        assert_int_equal(b->node->early[i].bytes.len, 0);
+    assert_int_equal(b->node->mempool.count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -120,6 +167,8 @@ int main(void)
         BENCH_TEST(what_comes_together_is_announced_together),
         BENCH_TEST(of_a_message_all_is_kept_or_what_is_good_goes_on),
         BENCH_TEST(what_cannot_be_decided_any_more_does_not_wait),
+        BENCH_TEST(what_is_ahead_of_us_waits_for_its_slot),
+        BENCH_TEST(what_stays_ahead_is_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

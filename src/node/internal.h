@@ -34,6 +34,7 @@ enum {
     FOLLOW_UPS_MAX = 2 * BFT_EFFECTS_MAX, /* each effect of a step leads to one at most */
     SIGN_WAITS_MAX = 512,
     FETCHES_MAX = 64,
+    EARLY_MAX = 32,
     RECENT_SLOTS_MAX = 64, /* decided since the last durable checkpoint */
     JOBS_MAX = 64,
     SCRATCH_SIZE = 48 << 20,
@@ -159,8 +160,15 @@ struct node {
     struct mempool mempool;
     struct hash announce[NET_OPS_MAX]; /* in the pool, to be told at the end of the turn */
     uint32_t announce_count;
-    struct map wanted; /* subject -> when it was last asked for, in 16 ms */
-    struct map unfit;  /* challenges whose module our workers would not run */
+    struct early {
+        struct span bytes; /* malloc'd */
+        uint64_t since_ms;
+    } early[EARLY_MAX]; /* operations that are ahead of our state, the oldest at early_next */
+    uint32_t early_next;
+    bool slot_executed; /* in this turn: they may hold now */
+    struct map wanted;  /* subject -> when it was last asked for, in 16 ms */
+    struct map unfit;   /* challenges whose module our workers would not run */
+    struct hash engine; /* id of the sandbox engine that our workers run */
     uint64_t ticked_ms, seen_view, seen_epoch;
 
     struct bft_event follow_ups[FOLLOW_UPS_MAX];
@@ -311,6 +319,7 @@ void peers_on_own_binding(struct node *n, const struct sign_wait *w);
 /* --- gossip.c */
 void gossip_announce(struct node *n);
 void gossip_tick(struct node *n);
+void gossip_after_slot(struct node *n);
 void gossip_op_signed(struct node *n, const struct sign_wait *w);
 enum err gossip_want_op(struct node *n, const struct op_body *body, const struct hash *subject,
                         bool with_proposal);

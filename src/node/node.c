@@ -126,6 +126,8 @@ void node_close(struct node *n)
         bytes_drop(&n->checks[i].payload);
     for (uint32_t i = 0; i < n->own_op_count; i++)
         bytes_drop(&n->own_ops[i]);
+    for (uint32_t i = 0; i < EARLY_MAX; i++)
+        bytes_drop(&n->early[i].bytes);
     epochs_close(n);
     bytes_drop(&n->batch);
     bytes_drop(&n->binding);
@@ -257,6 +259,8 @@ static void work(struct node *n)
         new_set(n);
     if (n->blob_came)
         consensus_recheck(n);
+    if (n->slot_executed)
+        gossip_after_slot(n);
     tell_pending(n);
     if (n->follow_up_count > 0)
         consensus_step(n, &ev);
