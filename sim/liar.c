@@ -4,6 +4,7 @@
  * is bad about it is known here, so that a vote for it convicts the voter. */
 #include "check.h"
 #include "crypto/hash.h"
+#include "epoch/epoch.h"
 #include "net_msg.h"
 
 enum lie {
@@ -64,7 +65,7 @@ static struct span closing_lie(struct sim_node *m, const struct bft_propose *p, 
     if (lie == LIE_WEIGHTS && !epoch.weights) {
         body = (struct op_body){
             .tag = OP_BODY_WEIGHTS,
-            .weights = {epoch.epoch, c.cutoff, ledger_matrix_hash(&c.weights, scratch)}};
+            .weights = {epoch.epoch, c.cutoff, epoch_weights_hash(&c.weights, scratch)}};
         body.weights.matrix.bytes[p->seq % HASH_SIZE] ^= 1;
     } else if (lie == LIE_SEAL && !epoch.sealed) {
         body = (struct op_body){

@@ -117,8 +117,3 @@ void ledger_weights_now(struct ledger *l, struct weights *out)
     enum err e = epoch_weights(challenges, count, l->meta.epoch, burn, &l->work, out);
     assert(e == ERR_OK);
 }
-
-struct hash ledger_matrix_hash(const struct weights *w, struct arena *scratch)
-{
-    return epoch_weights_hash(w, scratch);
-}

@@ -157,7 +157,6 @@ bool ledger_neuron(const struct ledger *l, const struct hotkey *key, uint16_t *u
 bool ledger_epoch_state(const struct ledger *l, struct arena *scratch, struct state_epoch *out);
 bool ledger_has_approved(const struct ledger *l, const struct hash *challenge,
                          const struct hotkey *validator);
-struct hash ledger_matrix_hash(const struct weights *w, struct arena *scratch);
 /* Whether a batch's last operation is EPOCH, and which: what the caller must read
  * from the chain before ledger_check_batch.  Borrows payload. */
 bool ledger_batch_epoch(struct span payload, struct arena *scratch, struct op_epoch *out);

@@ -1,6 +1,7 @@
 #include "node/internal.h"
 
 #include "crypto/hash.h"
+#include "epoch/epoch.h"
 
 /* How long a proposal waits for operations of our own to be signed. */
 enum { PROPOSAL_PATIENCE_MS = 300 };
@@ -25,7 +26,7 @@ static bool closing_op(struct node *n, uint64_t seq, bool last, struct op_body *
         body->weights =
             (struct op_weights){.epoch = epoch.epoch,
                                 .cutoff = candidate.cutoff,
-                                .matrix = ledger_matrix_hash(&candidate.weights, &n->scratch)};
+                                .matrix = epoch_weights_hash(&candidate.weights, &n->scratch)};
         subject->bytes[0] ^= 1;
         return true;
     }
