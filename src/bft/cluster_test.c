@@ -281,6 +281,8 @@ static void on_execute(struct cluster *c, uint32_t node, const struct bft_effect
 
 static void on_propose(struct cluster *c, uint32_t node, const struct bft_effect *e)
 {
+    if (c->config.batchless >> node & 1)
+        return;
     struct node *n = &c->nodes[node];
     struct room room = {arena_alloc(&c->world, 32 * OP_SIZE), 32 * OP_SIZE};
     struct wr w = wr_init(room);

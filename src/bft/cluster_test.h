@@ -62,6 +62,7 @@ struct cluster_config {
     bool hook_all;      /* of every node's messages, not only of Byzantine ones: a filter */
     uint64_t byzantine; /* bit: node; checkers do not hold it to anything */
     uint32_t censored;  /* op + 1 that Byzantine leaders never propose */
+    uint64_t batchless; /* bit: node; the batches that it is asked for never come */
     bool real;          /* sr25519 in place of the simulated signature */
     bool verbose;       /* tell every message and trace event on stderr */
 };

@@ -83,6 +83,34 @@ static void test_forged_decided(void **state)
     decide(1, 500);
 }
 
+/* A leader waits for its batch, and its slot and the checkpoint behind it are
+ * decided by others: it is not asked for any more, and the next one is. */
+static void test_decided_while_its_batch_is_waited_for(void **state)
+{
+    (void)state;
+    begin(NULL, NULL);
+    uint32_t leader = node_at(0);
+    struct signature room[4];
+    const struct hash nothing = {0};
+    c.config.byzantine = 0xf; /* the certificates are made up */
+    c.config.batchless = 1ull << leader;
+    cluster_submit(&c, 1);
+    cluster_run(&c, 5);
+    for (uint64_t seq = 1; seq <= BFT_CHECKPOINT_INTERVAL; seq++)
+        for (uint32_t to = 0; to < 4; to++) {
+            struct bft_message m = {.tag = BFT_MESSAGE_DECIDED};
+            m.decided.seq = seq;
+            m.decided.cert = forge(seq, &nothing, 4, room);
+            cluster_inject(&c, (to + 1) % 4, to, &m);
+        }
+    c.config.batchless = 0;
+    cluster_run(&c, 50);
+    assert_int_equal(cluster_info(&c, leader).stable, BFT_CHECKPOINT_INTERVAL);
+    assert_int_equal(cluster_info(&c, leader).view, 0);
+    assert_true(cluster_run_until_done(&c, 500));
+    assert_int_equal(cluster_info(&c, leader).view, 0);
+}
+
 /* R3, M35: two certificates for one slot: stop and say so, never mend. */
 static void test_second_certificate(void **state)
 {
@@ -239,6 +267,7 @@ int main(void)
 {
     const struct CMUnitTest all[] = {
         cmocka_unit_test_teardown(test_forged_decided, end),
+        cmocka_unit_test_teardown(test_decided_while_its_batch_is_waited_for, end),
         cmocka_unit_test_teardown(test_second_certificate, end),
         cmocka_unit_test_teardown(test_state_differs, end),
         cmocka_unit_test_teardown(test_wrong_leader, end),
