@@ -187,6 +187,11 @@ void chain_be(struct sim *s, enum chain_mood mood)
     }
 }
 
+uint64_t chain_final(const struct sim *s)
+{
+    return devchain_finalized(&s->chain->chain);
+}
+
 static struct span row_at(struct sim *s, uint64_t block, const struct row *row)
 {
     struct sim_chain *c = s->chain;

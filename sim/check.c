@@ -13,6 +13,7 @@ enum { PLACES_MAX = 1 << 19, SLOTS_MAX = 1 << 15, EPOCHS_MAX = 512, FINALS_MAX =
 struct epoch_set {
     bool known;
     uint32_t count;
+    uint64_t chain_block;
     struct hash hash;
     struct hotkey keys[SIM_NODES_MAX];
     uint64_t stakes[SIM_NODES_MAX];
@@ -125,6 +126,7 @@ static const struct epoch_set *set_of(struct sim *s, uint64_t epoch)
             continue;
         e->known = true;
         e->count = v->members_count;
+        e->chain_block = v->chain_block;
         for (uint32_t k = 0; k < v->members_count; k++) {
             e->keys[k] = v->members[k].hotkey;
             e->stakes[k] = v->members[k].stake;
@@ -141,6 +143,24 @@ uint32_t checks_member(struct sim *s, uint64_t epoch, const struct hotkey *key)
 {
     const struct epoch_set *e = set_of(s, epoch);
     return e == NULL ? UINT32_MAX : index_in(e, key);
+}
+
+/* R18: it may have voted there, and has lost what. */
+static bool is_quarantined(struct sim *s, const struct sim_node *m, uint64_t epoch)
+{
+    const struct epoch_set *e = set_of(s, epoch);
+    return m->wiped && e != NULL && e->chain_block <= m->wiped_block;
+}
+
+/* An old vote of its own that a peer gave back may go round again; a new one may
+ * not even be asked of the signer. */
+void checks_signs(struct sim *s, const struct sim_node *m, const struct bft_statement *st)
+{
+    const struct epoch_set *e = set_of(s, st->epoch);
+    if (is_quarantined(s, m, st->epoch))
+        sim_fail(s, "node %u lost its votes at block %llu and signs a %s in epoch %llu of %llu",
+                 m->index, (unsigned long long)m->wiped_block, bft_type_name(st->type),
+                 (unsigned long long)st->epoch, (unsigned long long)e->chain_block);
 }
 
 void checks_sent(struct sim *s, struct sim_node *m, struct span frame, enum p2p_protocol protocol)
@@ -200,7 +220,8 @@ static bool holds(struct span records, struct span record)
 }
 
 /* Votes and decisions of slots that no checkpoint of the store covers yet must
- * outlive the file that they stand in. */
+ * outlive the file that they stand in; of no use are those of an epoch that its
+ * validator is out of. */
 void checks_dropped(struct sim *s, struct sim_node *m, struct span gone, struct span kept)
 {
     struct checks *c = s->checks;
@@ -213,14 +234,17 @@ void checks_dropped(struct sim *s, struct sim_node *m, struct span gone, struct 
         size_t mark = arena_mark(&c->scratch);
         struct span bytes = rd_bytes(&r, UINT32_MAX);
         assert(r.bad == ERR_OK);
-        uint64_t seq = 0;
+        uint64_t seq = 0, epoch = 0;
         if (bft_record_decode(bytes, &c->scratch, &record) == ERR_OK) {
-            if (record.tag == BFT_RECORD_VOTE)
+            if (record.tag == BFT_RECORD_VOTE) {
                 seq = record.vote.statement.seq;
-            else if (record.tag == BFT_RECORD_DECIDED)
+                epoch = record.vote.statement.epoch;
+            } else if (record.tag == BFT_RECORD_DECIDED) {
                 seq = record.decided.seq;
+                epoch = record.decided.cert.statement.epoch;
+            }
         }
-        if (seq > stable.cert.statement.seq && !holds(kept, bytes))
+        if (seq > stable.cert.statement.seq && !is_quarantined(s, m, epoch) && !holds(kept, bytes))
             sim_fail(s, "node %u drops a journal file with slot %llu, its store has %llu", m->index,
                      (unsigned long long)seq, (unsigned long long)stable.cert.statement.seq);
         arena_reset(&c->scratch, mark);
@@ -232,6 +256,8 @@ void checks_dropped(struct sim *s, struct sim_node *m, struct span gone, struct 
 void checks_wiped(struct sim *s, struct sim_node *m)
 {
     log_checks_wiped(s, m);
+    m->wiped = true;
+    m->wiped_block = chain_final(s);
 }
 
 /* --- decided slots and their proofs */

@@ -18,6 +18,7 @@
  *   lies        no honest validator votes for what it could have refuted
  *   dissent     who reveals another result is named beside the final one, and
  *               does not make it
+ *   quarantine  who lost votes signs none in an epoch that began before
  *   damage      a store that does not hold together does not open
  *   genesis     nobody goes on talking to a chain of another genesis
  *   rotation    a journal file that goes holds nothing that is still needed */
@@ -33,6 +34,7 @@ void checks_begin(struct sim *s);
 void checks_end(struct sim *s);
 
 void checks_sent(struct sim *s, struct sim_node *m, struct span frame, enum p2p_protocol protocol);
+void checks_signs(struct sim *s, const struct sim_node *m, const struct bft_statement *st);
 void checks_durable(struct sim *s, struct sim_node *m, struct span records);
 void checks_wiped(struct sim *s, struct sim_node *m);
 void checks_heard(struct sim *s, struct sim_node *m, const struct trace_event *e);
@@ -65,6 +67,7 @@ bool live_checks_satisfied(struct sim *s);
 void live_checks_complain(struct sim *s);
 void live_checks_decided(struct sim *s, struct sim_node *m, const struct hash *id);
 
+uint64_t chain_final(const struct sim *s);
 /* chain.c: rows as they were at a block; borrowed until the next call. */
 struct span chain_weights(struct sim *s, uint64_t block, uint16_t uid);
 struct span chain_commitment(struct sim *s, uint64_t block, const struct hotkey *key);

@@ -392,7 +392,6 @@ static void greet(struct sim_node *m)
 static struct node_config config_of(struct sim_node *m)
 {
     struct sim *s = m->sim;
-    bool fresh = !m->disk.journal_started;
     struct node_config c = {.genesis = s->genesis,
                             .self = m->key,
                             .peer = m->peer,
@@ -404,7 +403,6 @@ static struct node_config config_of(struct sim_node *m)
                             .status_ms = 500,
                             .evaluation_slots = 2,
                             .approve_all = true,
-                            .store_is_whole = !fresh || s->now_us == 0,
                             .stake_min_rao = 1000000000,
                             .mempool_ops = 4096,
                             .mempool_bytes = 16 << 20,
@@ -460,7 +458,7 @@ void machine_damage(struct sim_node *m)
     if (e != ERR_CORRUPT)
         sim_fail(m->sim, "node %u opens a store that is damaged: %s", m->index, err_name(e));
     node_close(node);
-    machine_wipe(m);
+    machine_wipe(m, LOSE_ALL);
 }
 
 void machine_start(struct sim_node *m)
@@ -478,7 +476,10 @@ void machine_start(struct sim_node *m)
         links_start(m);
         c.peer = m->peer;
     }
-    enum err e = node_open(&m->node, &c, &w, now_ms);
+    enum err e = node_recall_votes(m->disk.db, m->disk.journal_started ? m->disk.generation : 0,
+                                   s->now_us == 0, &c.recall);
+    if (e == ERR_OK)
+        e = node_open(&m->node, &c, &w, now_ms);
     if (e != ERR_OK) {
         sim_fail(s, "node %u does not start: %s", m->index, err_name(e));
         return;
@@ -523,17 +524,39 @@ void machine_stop(struct sim_node *m, bool torn)
     s->result->crashes++;
 }
 
-/* The disk is gone; the signer and its guard are on another one. */
-void machine_wipe(struct sim_node *m)
+static void lose_store(struct sim_disk *d)
 {
-    db_close(m->disk.db);
-    enum err e = db_mem_open(&m->disk.db, DB_BYTES);
+    db_close(d->db);
+    enum err e = db_mem_open(&d->db, DB_BYTES);
     assert(e == ERR_OK);
-    m->disk.size = 0;
-    for (uint32_t i = 0; i < m->disk.old_count; i++)
-        sim_drop(&m->disk.old[i]);
-    m->disk.old_count = 0;
-    m->disk.journal_started = false;
+}
+
+/* The newest file alone, when there is one before it. */
+static void lose_journal(struct sim_disk *d, bool newest_only)
+{
+    if (newest_only && d->old_count > 0) {
+        struct span *last = &d->old[--d->old_count];
+        grow(&d->journal, &d->room, last->len);
+        memcpy(d->journal, last->ptr, last->len);
+        d->size = last->len;
+        d->generation--;
+        sim_drop(last);
+        return;
+    }
+    d->size = d->generation = 0;
+    for (uint32_t i = 0; i < d->old_count; i++)
+        sim_drop(&d->old[i]);
+    d->old_count = 0;
+    d->journal_started = false;
+}
+
+/* The disk is gone, or a part of it; the signer and its guard are on another one. */
+void machine_wipe(struct sim_node *m, enum sim_loss what)
+{
+    if (what == LOSE_ALL || what == LOSE_STORE)
+        lose_store(&m->disk);
+    if (what != LOSE_STORE)
+        lose_journal(&m->disk, what == LOSE_NEWEST);
     checks_wiped(m->sim, m);
 }
 

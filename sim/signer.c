@@ -155,6 +155,7 @@ void sim_signer(struct sim_node *m, struct span bytes)
     case SIGNER_REQUEST_BODY_BFT: {
         uint8_t statement[BFT_STATEMENT_SIZE];
         const struct signer_bft *b = &request.body.bft;
+        checks_signs(m->sim, m, &b->statement);
         /* A vote that was signed and lost with the journal's tail was never sent;
          * the guard still stands by it. */
         if (m->guard_fails_in > 0 && --m->guard_fails_in == 0) {

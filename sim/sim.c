@@ -62,15 +62,19 @@ static uint32_t up_count(const struct sim *s)
 
 /* A wiped node signs nothing until a later epoch.  More than f of them in one epoch
  * could decide nothing any more, not even the next one. */
+static bool is_mute(const struct sim_node *m)
+{
+    struct bft_view_info info = {0};
+    if (m->node != NULL)
+        node_bft_info(m->node, &info);
+    return !info.voting;
+}
+
 static uint32_t mute_count(const struct sim *s)
 {
     uint32_t mute = 0;
-    for (uint32_t i = 0; i < s->count; i++) {
-        struct bft_view_info info = {0};
-        if (s->nodes[i].node != NULL)
-            node_bft_info(s->nodes[i].node, &info);
-        mute += !info.voting;
-    }
+    for (uint32_t i = 0; i < s->count; i++)
+        mute += is_mute(&s->nodes[i]);
     return mute;
 }
 
@@ -103,7 +107,7 @@ static void fill_disk(struct sim *s, struct sim_node *m)
 static void crash(struct sim *s, uint32_t index)
 {
     struct sim_node *m = &s->nodes[index];
-    uint32_t mute = mute_count(s), may_fail = (s->count - 1) / 3;
+    uint32_t mute = mute_count(s) - is_mute(m), may_fail = (s->count - 1) / 3;
     if (!s->chaos || m->node == NULL || m->paused || up_count(s) < s->count || mute >= may_fail)
         return;
     uint64_t kind = prng_below(&s->prng, 4);
@@ -111,7 +115,8 @@ static void crash(struct sim *s, uint32_t index)
         resume_later(s, m);
     } else if (kind == 1 && (s->faults & SIM_WIPE)) {
         machine_stop(m, false);
-        machine_wipe(m);
+        machine_wipe(m, (enum sim_loss)prng_below(&s->prng, SIM_LOSSES));
+        later(s, 3000, 8000, EV_CRASH, index); /* Again before it may vote. */
         sim_at(s, 2000000, (struct sim_event){.kind = EV_RESTART, .node = index, .life = m->life},
                (struct span){0});
     } else if (kind == 2 && (s->faults & SIM_DISK_FULL)) {

@@ -144,7 +144,8 @@ struct sim_node {
     uint32_t group;   /* of the partition */
     uint64_t slow_us; /* one flush */
     uint64_t skew_ms; /* its clock is ahead by that */
-    bool dissents;
+    bool dissents, wiped;
+    uint64_t wiped_block; /* final when a part of its disk was lost */
     struct prng prng;
 };
 
@@ -196,7 +197,8 @@ void sim_drop(struct span *bytes);
 void machine_init(struct sim *s, uint32_t index);
 void machine_start(struct sim_node *m);
 void machine_stop(struct sim_node *m, bool torn);
-void machine_wipe(struct sim_node *m);
+enum sim_loss { LOSE_ALL, LOSE_STORE, LOSE_JOURNAL, LOSE_NEWEST, SIM_LOSSES };
+void machine_wipe(struct sim_node *m, enum sim_loss what);
 void machine_close(struct sim_node *m);
 void machine_event(struct sim_node *m, struct sim_event *ev);
 void machine_after(struct sim_node *m);

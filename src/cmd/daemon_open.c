@@ -161,31 +161,30 @@ static bool store_trouble(struct daemon *d, enum err e, const char *path, const 
                       "check its owner, its permissions and the disk");
 }
 
-/* Whether this node may vote at once: what it voted before is all here, or it
- * never voted because the network is new (R18). */
-static bool open_stores(struct daemon *d, bool *whole)
+static bool open_stores(struct daemon *d, struct node_recall *recall)
 {
     char path[PATH_MAX];
     const char *why = "the folder cannot be made";
     bool journal_is_new;
-    struct span checkpoint;
     snprintf(path, sizeof path, "%s/store", d->data_dir);
     errno = 0;
     enum err e = folder_make(path);
     if (e == ERR_OK)
         e = db_lmdb_open(&d->db, path, settings_number(&d->settings, "store_bytes"), &d->network,
                          &why);
+    if (e == ERR_OK) {
+        why = "it cannot be written";
+        e = node_recall_votes(d->db, journal_file_newest(d->data_dir, "journal"),
+                              settings_bool(&d->settings, "new_network"), recall);
+    }
     if (e != ERR_OK)
         return store_trouble(d, e, path, why);
-    bool store_is_new =
-        db_get(d->db, DB_META, SPAN_LITERAL("checkpoint"), &checkpoint) == ERR_NOT_FOUND;
     errno = 0;
     e = journal_file_open(&d->journal, d->data_dir, "journal", &d->network, on_record, d,
                           &journal_is_new, &why);
     if (e != ERR_OK)
         return store_trouble(d, e, d->data_dir, why);
     d->new_guard = d->replay_count == 0 || settings_bool(&d->settings, "new_guard");
-    *whole = journal_is_new ? store_is_new && settings_bool(&d->settings, "new_network") : true;
     return true;
 }
 
@@ -294,7 +293,7 @@ static bool open_host(struct daemon *d)
                       "give the process more memory, or lower connections and buffered_per_peer");
 }
 
-static bool open_node(struct daemon *d, bool whole)
+static bool open_node(struct daemon *d, const struct node_recall *recall)
 {
     struct node_config c = {
         .genesis = d->genesis,
@@ -307,7 +306,7 @@ static bool open_node(struct daemon *d, bool whole)
         .status_ms = (uint32_t)settings_number(&d->settings, "status_ms"),
         .evaluation_slots = (uint32_t)settings_number(&d->settings, "evaluation_slots"),
         .approve_all = settings_bool(&d->settings, "approve_all"),
-        .store_is_whole = whole,
+        .recall = *recall,
         .stake_min_rao = settings_number(&d->settings, "stake_min_tao") * 1000000000,
         .mempool_ops = (uint32_t)settings_number(&d->settings, "mempool_ops"),
         .mempool_bytes = (uint32_t)settings_number(&d->settings, "mempool_bytes"),
@@ -371,7 +370,7 @@ static bool open_http(struct daemon *d)
 
 bool daemon_open(struct daemon *d, int argc, char **argv)
 {
-    bool whole = false;
+    struct node_recall recall = {0};
     const char *step = NULL;
     bool hard = harden_process(&step) == ERR_OK; /* No secret ever lies in a core. */
     if (!daemon_settings(d, argc, argv))
@@ -381,6 +380,6 @@ bool daemon_open(struct daemon *d, int argc, char **argv)
                           hard ? strerror(errno) : step, NULL);
     return read_basics(d) && take_folder(d) && read_genesis(d) &&
            own_secret(d, "node.key", d->p2p_seed) && own_secret(d, "salt.key", d->salt) &&
-           open_verifier(d) && open_stores(d, &whole) && open_host(d) && open_node(d, whole) &&
+           open_verifier(d) && open_stores(d, &recall) && open_host(d) && open_node(d, &recall) &&
            open_http(d) && daemon_children(d);
 }

@@ -266,8 +266,7 @@ static void on_out(struct node *n, const struct chain_out *out)
         e->refused_count = 0;
         break;
     case CHAIN_OUT_HEAD:
-        if (e->finalized == 0 && !n->config.store_is_whole)
-            bft_vote_after_block(n->bft, out->block);
+        recall_head(n, out->block);
         e->finalized = out->block;
         e->finalized_hash = out->block_hash;
         e->finalized_ms = n->now_ms;

@@ -6,6 +6,7 @@
  *   execute.c    a decided slot: ledger, log, checkpoint
  *   storage.c    what is loaded at start and written at a checkpoint
  *   log.c        the network log: memory, store, proofs
+ *   recall.c     whether earlier votes may be forgotten: quarantine (R18)
  *   stop.c       what is left of a node whose disk failed
  *   signing.c    requests to the signer and when their answers may be used
  *   peers.c      who is who: bindings, routing to members
@@ -276,6 +277,10 @@ struct node {
 void node_follow_up(struct node *n, const struct bft_event *ev);
 void node_drift(struct node *n, const char *why);
 void node_pending_changed(struct node *n);
+
+/* --- recall.c: a new journal file has begun; a finalized head is seen. */
+void recall_rotated(struct node *n);
+void recall_head(struct node *n, uint64_t block);
 
 /* --- stop.c: the disk failed.  Nothing is written, signed or sent from here on. */
 void node_fail(struct node *n, const char *why, enum err e);

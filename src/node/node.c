@@ -44,7 +44,7 @@ static enum err open_cores(struct node *n)
                              .timeout_ms = c->view_timeout_ms,
                              .status_ms = c->status_ms,
                              .seed = c->seed,
-                             .vote_after_block = c->store_is_whole ? 0 : UINT64_MAX};
+                             .vote_after_block = c->recall.vote_after_block};
     struct ledger_config ledger = {.network = n->network,
                                    .verifier = c->verifier,
                                    .entries_max = c->state_entries_max,

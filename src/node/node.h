@@ -29,6 +29,21 @@
 #include "node/world.h"
 #include "store/db.h"
 
+/* What the store remembers of this validator's votes (R18). */
+struct node_recall {
+    uint64_t vote_after_block; /* bft_config's; UINT64_MAX: no finalized head was seen yet */
+    uint64_t journal_newest;   /* generation of the newest journal file */
+};
+
+/* node_recall_votes, at each start before the journal is opened or made: whether
+ * all that this validator ever signed is still here.  If not, and of a store that
+ * is new, it votes only in epochs whose set is read after this start; the store
+ * keeps that over every further restart.  journal_newest: 0: there is no journal.
+ * network_is_new: the operator says so; of any but the very first start it says
+ * nothing.  ERR_CORRUPT, ERR_FULL, ERR_IO: of the store. */
+enum err node_recall_votes(struct db *db, uint64_t journal_newest, bool network_is_new,
+                           struct node_recall *out);
+
 struct node_config {
     struct span genesis; /* encoded; kept */
     struct hotkey self;  /* all zero: an observer */
@@ -40,8 +55,8 @@ struct node_config {
     uint32_t chain_endpoints; /* how many the world can dial */
     uint32_t view_timeout_ms, status_ms;
     uint32_t evaluation_slots;
-    bool approve_all;    /* approve every challenge the owner registers */
-    bool store_is_whole; /* false: new, restored or damaged; sign only in a later epoch */
+    bool approve_all; /* approve every challenge the owner registers */
+    struct node_recall recall;
     uint64_t stake_min_rao;
     uint32_t mempool_ops, mempool_bytes;
     uint32_t state_entries_max, state_bytes_max;

@@ -185,7 +185,6 @@ static inline enum err start(struct bench *b)
                             .view_timeout_ms = 1000,
                             .status_ms = 500,
                             .evaluation_slots = 1,
-                            .store_is_whole = true,
                             .stake_min_rao = 1,
                             .mempool_ops = 128,
                             .mempool_bytes = 1 << 20,

@@ -140,6 +140,7 @@ static void rotate(struct node *n, uint64_t seq)
     }
     n->journal_slot = seq;
     n->journal_old = true;
+    recall_rotated(n);
 }
 
 static bool write_checkpoint(struct node *n, struct snapshot *s, struct span checkpoint)

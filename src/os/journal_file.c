@@ -171,10 +171,10 @@ static enum err read_all(struct journal_file *j, uint64_t newest, const struct r
     return ERR_OK;
 }
 
-bool journal_file_exists(const char *dir, const char *name)
+uint64_t journal_file_newest(const char *dir, const char *name)
 {
     uint64_t oldest, newest;
-    return list(dir, name, &oldest, &newest) == ERR_OK && newest != 0;
+    return list(dir, name, &oldest, &newest) == ERR_OK ? newest : 0;
 }
 
 enum err journal_file_open(struct journal_file **out, const char *dir, const char *name,

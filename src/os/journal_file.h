@@ -24,8 +24,8 @@ enum err journal_file_open(struct journal_file **out, const char *dir, const cha
                            void (*on_record)(void *ctx, struct span record), void *ctx,
                            bool *is_new, const char **why);
 
-/* Whether there is a file of it. */
-bool journal_file_exists(const char *dir, const char *name);
+/* The generation of its newest file; 0: there is none. */
+uint64_t journal_file_newest(const char *dir, const char *name);
 
 /* Buffers a record of 1 .. JOURNAL_RECORD_MAX bytes.  ERR_NO_MEMORY. */
 enum err journal_file_append(struct journal_file *j, struct span record);

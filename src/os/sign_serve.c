@@ -38,7 +38,7 @@ enum err sign_journal_open(struct journal_file **out, const char *dir, const str
 {
     struct replay r = {.signer = s};
     *why = "without the record of what the key has signed it could sign twice";
-    if (!may_begin && !journal_file_exists(dir, "guard"))
+    if (!may_begin && journal_file_newest(dir, "guard") == 0)
         return ERR_NOT_FOUND;
     uint8_t bytes[HASH_SIZE + HOTKEY_SIZE];
     struct wr w = wr_init((struct room){bytes, sizeof bytes});
