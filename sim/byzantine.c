@@ -52,10 +52,11 @@ bool byzantine_send(struct sim_node *m, uint32_t to, struct span frame)
     size_t mark = arena_mark(scratch);
     if (net_frame_decode(frame, scratch, &f) == ERR_OK && f.tag == NET_FRAME_BFT &&
         bft_message_decode(f.bft.message, scratch, &message) == ERR_OK &&
-        message.tag == BFT_MESSAGE_PROPOSE && message.propose.payload.len > 0) {
+        message.tag == BFT_MESSAGE_PROPOSE) {
         if (m->sim->faults & SIM_LIES)
             sent = liar_propose(m, to, &message.propose);
-        if (!sent && (m->sim->faults & SIM_EQUIVOCATE) && to % 2 == 1) {
+        if (!sent && (m->sim->faults & SIM_EQUIVOCATE) && to % 2 == 1 &&
+            message.propose.payload.len > 0) {
             propose_another(m, to, &message.propose);
             sent = prng_chance(&m->prng, 1, 2); /* Sometimes both. */
         }
