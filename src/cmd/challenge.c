@@ -17,10 +17,21 @@
 enum { ARENA_BYTES = 64 << 20, TEMPLATE_BYTES = 64 << 10 };
 
 const char challenge_usage[] =
-    "usage: platform challenge new NAME [DIR]\n"
-    "       platform challenge build DIR [--out FILE] [--sdk FOLDER]\n"
-    "       platform challenge check DIR [--module FILE] [--worker PROGRAM] [--json]\n"
-    "       platform challenge run DIR --input FILE [--module FILE] [--worker PROGRAM] [--json]\n";
+    "At home, without a network:\n"
+    "usage: platform challenge new NAME [DIR] [--sdk FOLDER]   a folder with one that works\n"
+    "       platform challenge build [DIR] [--out FILE] [--sdk FOLDER]   its module, by clang\n"
+    "       platform challenge check [DIR] [--module FILE]   would a validator load it?\n"
+    "       platform challenge run [DIR] [--input FILE] [--module FILE]   one evaluation, with "
+    "the\n"
+    "                                  worker, the caps and the outcomes of the network\n"
+    "\n"
+    "DIR: a folder with a challenge.ini (default: this one).  --input: what a miner would hand in\n"
+    "(default: DIR/example.txt).  --module: another WASM file than DIR/NAME.wasm.  --out: where "
+    "build\n"
+    "puts it.  --sdk: the SDK's folder (PLATFORM_SDK).  --worker: another platform-worker than "
+    "the\n"
+    "one beside this program (PLATFORM_WORKER).  --json: answers in JSON.  Exit code 3: run and\n"
+    "check had another outcome than ok.\n";
 
 static int usage(void)
 {
@@ -81,7 +92,7 @@ static bool write_template(const char *sdk, const char *folder, const char *file
     snprintf(to, sizeof to, "%s/%s", folder, file);
     enum err e = file_in_arena(from, sizeof memory / 2, &arena, &rest);
     if (e != ERR_OK) {
-        cmd_complain(EXIT_FAILED, "the SDK's template cannot be read", from, err_text(e),
+        cmd_complain(EXIT_FAILED, "the SDK's template cannot be read", from, cmd_file_why(e),
                      "name the SDK's folder with --sdk or PLATFORM_SDK");
         return false;
     }
@@ -93,7 +104,7 @@ static bool write_template(const char *sdk, const char *folder, const char *file
     }
     e = w.full ? ERR_TOO_BIG : file_write(to, wr_done(&w), 0644);
     if (e != ERR_OK)
-        cmd_complain(EXIT_FAILED, "a file cannot be written", to, err_text(e), NULL);
+        cmd_complain(EXIT_FAILED, "a file cannot be written", to, cmd_file_why(e), NULL);
     return e == ERR_OK;
 }
 
@@ -122,7 +133,8 @@ static int challenge_new(const struct challenge_options *o)
                             "choose another folder: platform challenge new NAME DIR");
     enum err e = folder_make(folder);
     if (e != ERR_OK)
-        return cmd_complain(EXIT_FAILED, "the folder cannot be made", folder, err_text(e), NULL);
+        return cmd_complain(EXIT_FAILED, "the folder cannot be made", folder, cmd_file_why(e),
+                            NULL);
     for (size_t i = 0; i < COUNT_OF(files); i++) {
         if (!write_template(o->sdk, folder, files[i], name))
             return EXIT_FAILED;
@@ -130,9 +142,11 @@ static int challenge_new(const struct challenge_options *o)
     if (o->json)
         return print_made("folder", folder);
     printf("%s: a challenge that works.  Next:\n"
-           "  platform challenge build %s\n"
-           "  platform challenge run %s --input %s/example.txt\n",
-           folder, folder, folder, folder);
+           "  cd %s\n"
+           "  platform challenge build\n"
+           "  platform challenge check\n"
+           "  platform challenge run --input example.txt\n",
+           folder, folder);
     return 0;
 }
 
@@ -213,8 +227,6 @@ static int compile(const struct challenge_options *o, const struct challenge_fil
 static int challenge_build(const struct challenge_options *o)
 {
     struct arena arena;
-    if (o->name_count != 1)
-        return usage();
     if (arena_open(&arena, ARENA_BYTES) != ERR_OK)
         return cmd_complain(EXIT_FAILED, "no memory", NULL, NULL, NULL);
     struct challenge_file *file = arena_alloc(&arena, sizeof *file);
@@ -240,11 +252,13 @@ int cmd_challenge(int argc, char **argv)
         return cmd_help(challenge_usage);
     if (strcmp(argv[1], "new") == 0)
         return challenge_new(&o);
+    if (o.name_count == 0)
+        o.names[o.name_count++] = ".";
+    if (o.name_count > 1)
+        return usage();
     if (strcmp(argv[1], "build") == 0)
         return challenge_build(&o);
     if (strcmp(argv[1], "check") == 0)
-        return o.name_count == 1 ? challenge_check(&o) : usage();
-    if (strcmp(argv[1], "run") == 0)
-        return o.name_count == 1 && o.input != NULL ? challenge_run(&o) : usage();
-    return usage();
+        return challenge_check(&o);
+    return strcmp(argv[1], "run") == 0 ? challenge_run(&o) : usage();
 }

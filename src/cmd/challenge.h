@@ -2,9 +2,9 @@
  *
  * Layer: L6.  Commands:
  *   new NAME [DIR]   a folder with a challenge that works
- *   build DIR        sources to DIR/NAME.wasm
- *   check DIR        would a validator load it; which cap or import is in the way
- *   run DIR          one evaluation with the worker, caps and outcomes of the
+ *   build [DIR]      sources to DIR/NAME.wasm
+ *   check [DIR]      would a validator load it; which cap or import is in the way
+ *   run [DIR]        one evaluation with the worker, caps and outcomes of the
  *                    network
  * Options: --json, --sdk FOLDER, --worker PROGRAM, --module FILE, --out FILE,
  * --input FILE. */

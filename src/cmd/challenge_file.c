@@ -273,7 +273,7 @@ bool challenge_file_read(const char *folder, struct arena *arena, struct challen
                      ? ERR_TOO_BIG
                      : file_in_arena(path, INI_BYTES_MAX, arena, &text);
     if (e != ERR_OK) {
-        cmd_complain(EXIT_USAGE, "not the folder of a challenge", path, err_text(e),
+        cmd_complain(EXIT_USAGE, "not the folder of a challenge", path, cmd_file_why(e),
                      "`platform challenge new NAME` makes one");
         return false;
     }

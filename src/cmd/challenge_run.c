@@ -22,9 +22,9 @@ struct session {
 };
 
 /* EXIT_DONE, or what is wrong has been said. */
-static int load(struct session *s)
+static int load(struct session *s, bool for_input)
 {
-    char path[CHALLENGE_PATH_MAX];
+    char path[CHALLENGE_PATH_MAX], example[CHALLENGE_PATH_MAX];
     const char *module = s->options->module, *input = s->options->input;
     if (arena_open(&s->arena, ARENA_BYTES) != ERR_OK)
         return cmd_complain(EXIT_FAILED, "no memory", NULL, NULL, NULL);
@@ -34,13 +34,16 @@ static int load(struct session *s)
         module = path;
     enum err e = file_in_arena(module, SANDBOX_MODULE_MAX, &s->arena, &s->module);
     if (e != ERR_OK)
-        return cmd_complain(EXIT_USAGE, "the module cannot be read", module, err_text(e),
+        return cmd_complain(EXIT_USAGE, "the module cannot be read", module, cmd_file_why(e),
                             "`platform challenge build DIR` makes it");
+    if (input == NULL && for_input &&
+        snprintf(example, sizeof example, "%s/example.txt", s->file.folder) < (int)sizeof example)
+        input = example;
     if (input != NULL)
         e = file_in_arena(input, SANDBOX_INPUT_MAX, &s->arena, &s->input);
     return e == ERR_OK ? EXIT_DONE
-                       : cmd_complain(EXIT_USAGE, "the input cannot be read", input, err_text(e),
-                                      "--input names what a miner would hand in");
+                       : cmd_complain(EXIT_USAGE, "the input cannot be read", input,
+                                      cmd_file_why(e), "--input names what a miner would hand in");
 }
 
 /* The encoded job.  A local run has no network: facts of the agreed state are
@@ -202,7 +205,7 @@ static int end_code(const struct session *s)
 int challenge_run(const struct challenge_options *o)
 {
     struct session s = {.options = o};
-    int code = load(&s);
+    int code = load(&s, true);
     if (code != EXIT_DONE)
         return code;
     if (!evaluate(&s, SANDBOX_FUNCTION_EVALUATE))
@@ -219,7 +222,7 @@ int challenge_run(const struct challenge_options *o)
 int challenge_check(const struct challenge_options *o)
 {
     struct session s = {.options = o};
-    int code = load(&s);
+    int code = load(&s, false);
     if (code != EXIT_DONE)
         return code;
     if (!evaluate(&s, SANDBOX_FUNCTION_CHECK))

@@ -13,6 +13,12 @@
 
 enum { CALL_TIMEOUT_MS = 20000, CONNECT_TIMEOUT_MS = 3000, BLOB_TRIES = 100 };
 
+const char client_common_options[] =
+    "\n"
+    "--rpc URL: the node to ask (PLATFORM_RPC; default http://127.0.0.1:7810).  --timeout-s N: "
+    "how\n"
+    "long to wait in all (default 60).  --json: one JSON document, also when it fails.\n";
+
 static bool option_number(const char *text, uint64_t max, uint64_t *out)
 {
     char *end;
@@ -58,10 +64,9 @@ bool client_open(struct client *c, const char *usage, const struct client_option
         {"--rpc", &c->rpc, NULL}, {"--timeout-s", &timeout, NULL}, {"--json", NULL, &c->json}};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
-            c->code = cmd_help(usage);
-            if (!cmd_json())
-                printf("\nalso: --rpc URL of a node (PLATFORM_RPC; default "
-                       "http://127.0.0.1:7810), --timeout-s N, --json\n");
+            char all[4096];
+            snprintf(all, sizeof all, "%s%s", usage, client_common_options);
+            c->code = cmd_help(all);
             return false;
         }
         const struct client_option *o =

@@ -36,6 +36,9 @@ struct client {
     char reject[64];   /* the ledger's code, or "" */
 };
 
+/* What --help says of the options that all of them have. */
+extern const char client_common_options[];
+
 /* client_open reads argv[1 ..]; usage is printed for --help and for what is
  * wrong.  False: the command ends with c->code. */
 bool client_open(struct client *c, const char *usage, const struct client_option *options,

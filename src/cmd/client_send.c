@@ -69,7 +69,7 @@ static struct sr25519_keypair *read_key(struct client *c, const char *path)
         free((void *)(uintptr_t)bytes.ptr);
     }
     if (e != ERR_OK) {
-        c->code = cmd_complain(EXIT_FAILED, "the hotkey cannot be read", path, err_text(e),
+        c->code = cmd_complain(EXIT_FAILED, "the hotkey cannot be read", path, cmd_file_why(e),
                                e == ERR_DENIED ? "set PLATFORM_KEY_PASSWORD" : NULL);
         return NULL;
     }

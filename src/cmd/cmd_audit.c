@@ -25,8 +25,11 @@ static const char usage[] =
     "       platform audit bundle --score HOTKEY:CHALLENGE --out FILE\n"
     "       platform audit verify FILE --genesis FILE [--no-run] [--worker PROGRAM]\n"
     "\n"
-    "bundle waits until the score is under a certified checkpoint.  verify needs no\n"
-    "network; exit code 6: the bundle does not prove what it says.\n";
+    "bundle waits until the score is under a certified checkpoint.  CHALLENGE: a name or an id;\n"
+    "the score is the miner's best there.  verify needs no network; exit code 6: the bundle does\n"
+    "not prove what it says.  --genesis: the network's file, from somebody you trust.  --no-run:\n"
+    "do not run the challenge again.  --worker: another platform-worker than the one beside this\n"
+    "program (PLATFORM_WORKER).\n";
 
 /* --- bundle */
 
@@ -149,7 +152,7 @@ static int bundle(struct client *c, const char *submission, const char *score, c
     enum err e = file_write(out, span_of(whole.ptr, size), 0644);
     free(whole.ptr);
     if (e != ERR_OK)
-        return cmd_complain(EXIT_FAILED, "the file cannot be written", out, err_text(e),
+        return cmd_complain(EXIT_FAILED, "the file cannot be written", out, cmd_file_why(e),
                             "name a file in a folder that is there and yours, with --out");
     if (c->json)
         return client_print(json_pack("{s:s, s:I, s:o}", "file", out, "size", (json_int_t)size,
@@ -343,14 +346,14 @@ static bool read_both(struct client *c, struct checking *k, const char *genesis_
         free((void *)(uintptr_t)file.ptr);
     }
     if (e != ERR_OK) {
-        c->code = cmd_complain(EXIT_USAGE, "not a genesis file", genesis_path, err_text(e),
+        c->code = cmd_complain(EXIT_USAGE, "not a genesis file", genesis_path, cmd_file_why(e),
                                "the file that `platform genesis` wrote for this network");
         return false;
     }
     e = file_read(c->words[1], BUNDLE_MAX, bytes);
     if (e != ERR_OK)
-        c->code =
-            cmd_complain(EXIT_USAGE, "the bundle cannot be read", c->words[1], err_text(e), NULL);
+        c->code = cmd_complain(EXIT_USAGE, "the bundle cannot be read", c->words[1],
+                               cmd_file_why(e), NULL);
     return e == ERR_OK;
 }
 

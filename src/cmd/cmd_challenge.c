@@ -11,14 +11,17 @@
 enum { MEMORY_BYTES = 64 << 20 };
 
 static const char usage[] =
+    "On a network:\n"
     "usage: platform challenge register DIR --hotkey FILE [--module FILE] [--share N]\n"
     "       platform challenge approve|retire NAME|ID --hotkey FILE\n"
     "       platform challenge activate NAME|ID --hotkey FILE [--height N] [--wait]\n"
-    "       platform challenge list\n"
-    "       platform challenge show NAME|ID\n"
+    "       platform challenge list                   all of them, and how far each is\n"
+    "       platform challenge show NAME|ID           one, with its policy\n"
     "\n"
-    "register, activate, retire: the subnet owner's hotkey; approve: a validator's.\n"
-    "--share: of 10,000, of the weights (default 10000).  --wait: until it is approved.\n";
+    "--hotkey: for register, activate and retire the subnet owner's, for approve a validator's.\n"
+    "--share: of 10,000, of the weights (default 10000).  --module: another WASM file than\n"
+    "DIR/NAME.wasm.  --height: active from there on (default: at once).  --wait: until the\n"
+    "validators have approved it.\n";
 
 static bool number_of(const char *text, uint64_t max, uint64_t *out)
 {
@@ -82,8 +85,8 @@ static int challenge_register(struct client *c, const char *hotkey, const char *
             module_path = path;
         enum err e = file_in_arena(module_path, SANDBOX_MODULE_MAX, &arena, &module);
         if (e != ERR_OK) {
-            code = cmd_complain(EXIT_USAGE, "the module cannot be read", module_path, err_text(e),
-                                "`platform challenge build DIR` makes it");
+            code = cmd_complain(EXIT_USAGE, "the module cannot be read", module_path,
+                                cmd_file_why(e), "`platform challenge build DIR` makes it");
         } else {
             challenge_file_register(file, module, (uint16_t)share, &body.challenge_register);
             bool ok = would_load(c, file, module, &arena) && client_blob_put(c, module, &name) &&
@@ -212,8 +215,8 @@ int cmd_challenge_any(int argc, char **argv)
                                             {"--wait", NULL, &wait}};
     struct client c;
     if (argc < 2 || strcmp(argv[1], "--help") == 0) {
-        char all[sizeof usage + 1024];
-        snprintf(all, sizeof all, "%s%s", challenge_usage, usage);
+        char all[4096];
+        snprintf(all, sizeof all, "%s\n%s%s", challenge_usage, usage, client_common_options);
         return argc < 2 ? cmd_usage(all) : cmd_help(all);
     }
     if (!is_ours(argv[1]))

@@ -12,9 +12,10 @@ enum { BLOB_MAX = 16 << 20 };
 static const char submit_usage[] =
     "usage: platform submit --challenge NAME|ID --hotkey FILE [--wait|--final] FILE\n"
     "\n"
-    "Sends FILE ('-': standard input) to the node and hands in a signed submission;\n"
-    "prints the submission's id.  --wait: returns when it is decided; --final: when\n"
-    "it has a result, and prints that.\n";
+    "Sends FILE ('-': standard input) to the node and hands in a submission that is signed\n"
+    "with the miner's hotkey, which must be registered on the subnet; prints the submission's\n"
+    "id.  --wait: returns when it is decided; --final: when it has a result, and prints that.\n"
+    "For an encrypted hotkey the password is taken from PLATFORM_KEY_PASSWORD.\n";
 
 static bool is_open(const char *phase)
 {
@@ -35,7 +36,7 @@ static bool read_input(struct client *c, const char *path, struct span *out)
             free(bytes);
     }
     if (e != ERR_OK)
-        c->code = cmd_complain(EXIT_USAGE, "the file cannot be read", path, err_text(e), NULL);
+        c->code = cmd_complain(EXIT_USAGE, "the file cannot be read", path, cmd_file_why(e), NULL);
     return e == ERR_OK;
 }
 

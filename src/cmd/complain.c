@@ -63,6 +63,13 @@ static int complain_text(int code, const char *const parts[4], const char *lines
     return code;
 }
 
+const char *cmd_file_why(enum err e)
+{
+    if (e == ERR_NOT_FOUND)
+        return "there is no such file";
+    return e == ERR_TOO_BIG ? "it is too large" : err_text(e);
+}
+
 int cmd_complain(int code, const char *what, const char *where, const char *why, const char *fix)
 {
     const char *const parts[] = {what, where, why, fix};

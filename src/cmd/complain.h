@@ -12,6 +12,8 @@
 
 #include <stdbool.h>
 
+#include "base/base.h"
+
 enum platform_exit {
     EXIT_DONE = 0,
     EXIT_FAILED = 1,
@@ -33,6 +35,9 @@ int cmd_complain(int code, const char *what, const char *where, const char *why,
 /* cmd_complain_lines: several mistakes at once, a line each. */
 int cmd_complain_lines(int code, const char *what, const char *where, const char *lines,
                        const char *fix);
+
+/* cmd_file_why: what an error says of a file that was to be read, or written. */
+const char *cmd_file_why(enum err e);
 
 /* cmd_report: the same of a program that serves, whose standard error is a log: always there, and
  * with json one line of it.  lines: as for cmd_complain_lines, or NULL. */

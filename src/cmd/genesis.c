@@ -80,7 +80,7 @@ static int write_file(void *ctx, const struct chain_metagraph *m, const struct h
     if (e == ERR_OK)
         e = room.ptr == NULL ? ERR_NO_MEMORY : file_write(path, genesis_encode(&g, room), 0644);
     if (e != ERR_OK)
-        return cmd_complain(EXIT_FAILED, "the genesis cannot be written", path, err_text(e),
+        return cmd_complain(EXIT_FAILED, "the genesis cannot be written", path, cmd_file_why(e),
                             "name a file in a folder that is there and yours, with --out");
     char hex[2 * HASH_SIZE + 1];
     struct hash network = ledger_network_id(&g);

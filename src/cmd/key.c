@@ -65,7 +65,7 @@ static int show(const char *path)
         free((void *)(uintptr_t)bytes.ptr);
     }
     if (e != ERR_OK)
-        return cmd_complain(EXIT_FAILED, "the key cannot be read", path, err_text(e),
+        return cmd_complain(EXIT_FAILED, "the key cannot be read", path, cmd_file_why(e),
                             e == ERR_DENIED ? "set PLATFORM_KEY_PASSWORD" : NULL);
     char text[SS58_TEXT_MAX];
     ss58_from_hotkey(sr25519_public(key), text);

@@ -6,6 +6,7 @@ usage: every.py PLATFORM FOLDER ROOT RPC CHAIN SUBMISSION MINER
 Against a network that runs (tests/cli/run.sh).  A command or verb without a case here fails."""
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -109,6 +110,19 @@ def wrong(code, doc, want):
     return None
 
 
+# The help of `challenge` tells of the verbs that work at home and of those that work on a network.
+AT_HOME = {"new", "build", "check", "run"}
+HOME_OPTIONS = {"--sdk", "--out", "--worker", "--input", "--module"}
+NETWORK_OPTIONS = {"--hotkey", "--share", "--height", "--wait", "--rpc", "--timeout-s", "--module"}
+
+
+def of_another_verb(name, option):
+    command, _, verb = name.partition(" ")
+    if option == "--name":
+        return True  # It stands for any of them.
+    return command == "challenge" and option in (NETWORK_OPTIONS if verb in AT_HOME else HOME_OPTIONS)
+
+
 def main():
     passed, failed = 0, 0
 
@@ -142,6 +156,14 @@ def main():
         for what, words in (("--help", ["--help"]), ("a wrong option", ["--no-such-option"])):
             code, doc, err = run(*name.split(), *words)
             say(f"{name}, {what}", wrong(code, doc, ({0} if words[0] == "--help" else {2}, "usage")) and f"{code} {doc} {err}")
+    for name in names:
+        _, doc, _ = run(*name.split(), "--help")
+        unknown = []
+        for option in sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", doc["usage"]))):
+            text = json.dumps(run(*name.split(), option, "x", "--help")[1])
+            if re.search("no such option|what is this|there is no setting", text) and not of_another_verb(name, option):
+                unknown.append(option)
+        say(f"{name}: every option of its --help is one", unknown)
     code, doc, _ = run("nothing")
     say("a command that is not there", wrong(code, doc, ({2}, None)))
     print(f"# json: {passed} passed, {failed} failed")

@@ -128,6 +128,38 @@ has "... as active" "$id tsp .* active"
 expect "show tells its policy" 0 "$platform" challenge show tsp
 has "... with its gas" "gas +200000000"
 
+# The author's way, with what each step says to type next, in the folder itself.
+
+mkdir "$dir/author"
+PLATFORM_SDK=$root/sdk
+export PLATFORM_SDK
+at() { (cd "$dir/author/$1" && shift && "$platform" "$@"); }
+expect "author: a new challenge" 0 at . challenge new guess
+has "author: ... says what comes next" "platform challenge run --input example.txt"
+expect "author: ... builds where it is" 0 at guess challenge build
+expect "author: ... is one that a validator would load" 0 at guess challenge check
+has "author: ... in words" "guess: loads"
+expect "author: ... runs" 0 at guess challenge run
+has "author: ... with a score" "score +5000 of 10000"
+expect "author: ... with an input of its own" 0 at guess challenge run --input example.txt --json
+echo nonsense >"$dir/author/nonsense"
+expect "author: nonsense is invalid: exit code 3" 3 at guess challenge run --input ../nonsense
+has "author: ... and says why" "not a number of one to nine digits"
+python3 - "$dir/author/guess/challenge.c" <<'PY'
+import sys
+p = sys.argv[1]
+s = open(p).read()
+imports = "".join(f'__attribute__((import_module("{m}"), import_name("{n}"))) int {n}(int);\n'
+                  for m, n in (("platform_network", "http_get"), ("evil", "run_it")))
+s = s.replace("bool challenge_validate", imports + "bool challenge_validate", 1)
+open(p, "w").write(s.replace("int64_t guess, goal;", "int64_t guess, goal = http_get(run_it(1));", 1))
+PY
+expect "author: a module that wants more is built" 0 at guess challenge build
+expect "author: ... and refused" 3 at guess challenge check
+has "author: ... which names each import" "evil.run_it, platform_network.http_get"
+expect "author: ... registering it is refused, too" 5 at guess challenge register . --hotkey "$dir/owner"
+has "author: ... by its name" "evil.run_it"
+
 # --- submissions
 
 expect "an unknown challenge is told" 1 "$platform" submit --challenge nothing --hotkey "$dir/miner0" "$tsp/entries/once.txt"
@@ -145,6 +177,22 @@ expect "a bad entry" 0 "$platform" submit --challenge tsp --hotkey "$dir/miner2"
 has "... is invalid" "outcome invalid"
 is_final() { "$platform" submission show "$1" --json >"$dir/s" && grep -q '"phase":"final"' "$dir/s"; }
 until_ok "the good entry is final" 60 is_final "$best"
+# The same bytes run at home: $1 an entry, $2 its submission.
+same_at_home() {
+    "$platform" submission show "$2" --json >"$dir/net.json" || return 1
+    "$platform" challenge run "$dir/tsp" --input "$tsp/entries/$1" --json >"$dir/out" 2>"$dir/err"
+    python3 - "$dir/net.json" "$dir/out" <<'PY'
+import json, sys
+net, home = json.load(open(sys.argv[1]))["final"], json.load(open(sys.argv[2]))
+sys.exit(any(net[k] != home[k] for k in ("outcome", "score", "gas")))
+PY
+}
+bad=$("$platform" submission list --json | python3 -c 'import json,sys
+print([s["id"] for s in json.load(sys.stdin) if s["final"] and s["final"]["outcome"]=="invalid"][0])')
+for pair in "two_opt.txt $best" "bad_twice.txt $bad"; do
+    # shellcheck disable=SC2086 # two words
+    if same_at_home $pair; then ok "${pair% *} gets at home the same outcome, score and gas"; else no "$pair at home"; fi
+done
 expect "show: who attested what" 0 "$platform" submission show "$best"
 has "... with its score" "result +ok, score 9882 of 10000"
 has "... and its attestations" "revealed ok score 9882"
