@@ -28,7 +28,7 @@ def say(text=""):
 
 
 def indent(text):
-    say("\n".join("    " + line for line in text.rstrip().split("\n")))
+    say("\n".join(("    " + line).rstrip() for line in text.rstrip().split("\n")))
 
 
 class Demo:
@@ -52,9 +52,9 @@ class Demo:
     def start(self):
         self.step("four validators and a development chain")
         self.net.up()
-        say(f"    chain      {self.net.chain}")
+        say(f"    chain        {self.net.chain}")
         for i, url in enumerate(self.net.nodes):
-            say(f"    validator {i}  {url}/")
+            say(f"    validator {i}  {url}/    (its dashboard)")
 
     def open_challenge(self):
         self.step("the subnet's owner registers the challenge tsp; the validators approve it")
@@ -122,10 +122,13 @@ class Demo:
                     self.progress)
         say(f"    decided for epoch {decided['epoch']}, and what each validator has on {self.net.chain}, read back there")
         say("    (the chain rescales each validator's weights so that the largest is 65535):")
-        say("    " + "uid".rjust(7) + "decided".rjust(12) + "".join(f"validator {v}".rjust(14) for v in rows))
+        names = {self.net.address(f"miner{i}"): f"miner{i}" for i in range(len(GOOD))}
+        board = self.net.rpc(0, "leaderboard_get", challenge=self.net.rpc(0, "challenge_list")[0]["id"])
+        miners = {m["uid"]: names[m["miner"]] for m in board}
+        say("    " + "miner".ljust(8) + "uid".rjust(4) + "decided".rjust(10) + "".join(f"validator {v}".rjust(13) for v in rows))
         for w in decided["weights"]:
-            say("    " + str(w["uid"]).rjust(7) + str(w["value"]).rjust(12) +
-                "".join(str(row[w["uid"]]).rjust(14) for row in rows.values()))
+            say("    " + miners.get(w["uid"], "").ljust(8) + str(w["uid"]).rjust(4) + str(w["value"]).rjust(10) +
+                "".join(str(row[w["uid"]]).rjust(13) for row in rows.values()))
 
     def explain(self, miner):
         self.step(f"why {miner} has its weight")
@@ -186,7 +189,7 @@ def clean_up(net):
 
 def main():
     args = arguments()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # Also where a shell has it ignored: demo &
         signal.signal(number, interrupted)
     folder = os.path.abspath(args.dir) if args.dir else tempfile.mkdtemp(prefix="platform-demo-")
     if os.path.exists(os.path.join(folder, "devnet.ini")):

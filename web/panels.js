@@ -52,7 +52,11 @@ const MANY = 40;
 
 const percent = (part, whole) => (whole > 0n ? Number((part * 10000n) / whole) / 100 : 0);
 
-export function validators(set) {
+// The most stake first; of equals, the lower uid.
+const byStake = (a, b) => (BigInt(a.stake) === BigInt(b.stake) ? a.uid - b.uid : BigInt(a.stake) > BigInt(b.stake) ? -1 : 1);
+
+export function validators(given) {
+  const set = {...given, validators: [...given.validators].sort(byStake)};
   const total = BigInt(set.stake_total);
   const line = percent(BigInt(set.stake_quorum), total);
   const here = set.validators.filter((v) => v.connected);
@@ -83,7 +87,7 @@ export function decisions(blocks) {
     ['view', (b) => String(b.view), 'num'],
     ['signed by', (b) => String(b.signers), 'num'],
     ['operations', (b) => String(b.operations), 'num'],
-    ['digest', (b) => short(b.digest)],
+    ['digest', (b) => (/^0+$/.test(b.digest) ? el('span', {class: 'dim'}, 'empty') : short(b.digest))],
   ], blocks, 'Nothing decided yet.'));
 }
 
@@ -121,7 +125,7 @@ export function leaders(board, weights) {
 export function evaluations(list, policies) {
   const cap = (s) => policies.get(s.challenge);
   const gas = (s) => s.evaluation?.gas || s.final?.gas || 0;
-  const rows = list.slice(-50).reverse();
+  const rows = [...list].sort((a, b) => b.height - a.height).slice(0, 50);
   show('evaluations', [rows, [...policies]], table([
     ['submission', (s) => short(s.id)],
     ['miner', (s) => short(s.miner, 8, 6)],
@@ -132,7 +136,7 @@ export function evaluations(list, policies) {
     ['memory against cap', (s) => (cap(s) && s.evaluation?.memory
       ? meter(s.evaluation.memory, cap(s).memory_bytes, size(s.evaluation.memory)) : '-')],
     ['outcome', (s) => (s.final ? badge(s.final.outcome, s.final.outcome === 'ok' ? 'good' : 'warn') : s.evaluation?.phase ?? '-')],
-    ['score', (s) => (s.final ? score(s.final.score) : '-'), 'num'],
+    ['score', (s) => (s.final?.outcome === 'ok' ? score(s.final.score) : '-'), 'num'],
   ], rows, 'No submissions yet.'));
 }
 
@@ -145,7 +149,7 @@ export function auditHead(head, set) {
 }
 
 const told = (e) => {
-  if (e.kind === 'final') return `score ${score(e.final.score)}, ${e.final.outcome}, ${e.final.agreed} agreed`;
+  if (e.kind === 'final') return `${e.final.outcome === 'ok' ? `score ${score(e.final.score)}` : e.final.outcome}, ${e.final.agreed} agreed`;
   if (e.kind === 'op') return `${e.op.kind ?? 'operation'}${e.op.reject === 'none' ? '' : ` (refused: ${e.op.reject})`}`;
   return e.kind === 'weights' ? `${e.weights} weights` : '';
 };

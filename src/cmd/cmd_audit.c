@@ -287,6 +287,16 @@ static json_t *describe(const struct audit_report *r, const struct checking *k, 
     return o;
 }
 
+/* In TAO, to the last rao where there are some. */
+static const char *tao(uint64_t rao, char out[32])
+{
+    const uint64_t one = 1000000000;
+    int n = snprintf(out, 32, "%llu", (unsigned long long)(rao / one));
+    if (rao % one != 0)
+        snprintf(out + n, 32 - (size_t)n, ".%09llu", (unsigned long long)(rao % one));
+    return out;
+}
+
 static void print_report(const json_t *o, bool valid)
 {
     printf("%s\n", valid ? "the bundle holds" : "the bundle does not hold");
@@ -302,10 +312,12 @@ static void print_report(const json_t *o, bool valid)
         printf("%-11s %s\n", texts[i], client_text(o, texts[i]));
     for (size_t i = 0; i < COUNT_OF(numbers); i++)
         printf("%-11s %llu\n", numbers[i], (unsigned long long)client_number(o, numbers[i]));
-    printf("certified   by %llu of %llu validators with %s of %s rao\n",
+    char certified[32], total[32];
+    printf("certified   by %llu of %llu validators, which have %s of %s TAO\n",
            (unsigned long long)client_number(o, "signers"),
-           (unsigned long long)client_number(o, "members"), client_text(o, "certified_stake"),
-           client_text(o, "total_stake"));
+           (unsigned long long)client_number(o, "members"),
+           tao(client_number(o, "certified_stake"), certified),
+           tao(client_number(o, "total_stake"), total));
     const json_t *again = json_object_get(o, "recomputed");
     if (json_is_object(again))
         printf("run here    %s, score %llu, gas %llu\n", client_text(again, "outcome"),

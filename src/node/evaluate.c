@@ -16,6 +16,23 @@ struct job *evaluate_job(struct node *n, const struct hash *submission)
     return NULL;
 }
 
+const struct run *evaluate_run(const struct node *n, const struct hash *submission)
+{
+    for (uint32_t i = 0; i < RUNS_MAX; i++)
+        if (n->runs[i].used && hash_equal(&n->runs[i].submission, submission))
+            return &n->runs[i];
+    return NULL;
+}
+
+/* The job goes, what it took is told a while longer. */
+static void close_job(struct node *n, struct job *j)
+{
+    if (j->phase == JOB_DONE)
+        n->runs[n->next_run++ % RUNS_MAX] = (struct run){
+            true, j->submission, j->gas, j->memory, j->failures, j->host_calls, j->host_bytes};
+    *j = (struct job){0};
+}
+
 static bool still_wanted(struct node *n, const struct hash *id)
 {
     struct state_submission s;
@@ -97,7 +114,7 @@ static void collect(struct node *n)
     for (uint32_t i = 0; i < JOBS_MAX; i++)
         if (n->jobs[i].used && n->jobs[i].phase != JOB_RUNNING &&
             !still_wanted(n, &n->jobs[i].submission))
-            n->jobs[i] = (struct job){0};
+            close_job(n, &n->jobs[i]);
     size_t mark = arena_mark(&n->scratch);
     bool ok = ledger_open_submission_at(n->ledger, 0, &id) && shares_open(n, &shares);
     for (; ok && ledger_open_submission_at(n->ledger, at, &id); at++) {

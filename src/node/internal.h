@@ -38,6 +38,7 @@ enum {
     EARLY_MAX = 32,
     RECENT_SLOTS_MAX = 64, /* decided since the last durable checkpoint */
     JOBS_MAX = 64,
+    RUNS_MAX = 64,
     SCRATCH_SIZE = 48 << 20,
     SNAPSHOTS_MAX = 4,
     BLOBS_NEW = 64,          /* that nothing may name yet */
@@ -101,6 +102,14 @@ struct job {
     struct attestation attestation;
     uint64_t gas, memory;
     uint32_t host_calls, host_bytes;
+};
+
+/* What a run of ours took, for people: kept a while when its job has gone. */
+struct run {
+    bool used;
+    struct hash submission;
+    uint64_t gas, memory;
+    uint32_t failures, host_calls, host_bytes;
 };
 
 /* A checkpoint that is executed and not yet stable. */
@@ -202,6 +211,8 @@ struct node {
     bool blobs_open;             /* a transaction with this turn's blobs */
     bool blob_came;              /* a proposal may have waited for it */
     struct job jobs[JOBS_MAX];
+    struct run runs[RUNS_MAX]; /* the newest; next_run % RUNS_MAX is written next */
+    uint32_t next_run;
     uint64_t next_job, collect_at_ms;
 
     struct audit_tree tree, stored_tree; /* with every entry; as far as the store has it */
@@ -340,6 +351,7 @@ void blobs_tick(struct node *n);
 /* --- evaluate.c */
 void evaluate_tick(struct node *n);
 struct job *evaluate_job(struct node *n, const struct hash *submission);
+const struct run *evaluate_run(const struct node *n, const struct hash *submission);
 
 /* --- actions.c */
 void actions_tick(struct node *n);

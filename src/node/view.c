@@ -113,12 +113,16 @@ static bool view_evaluation(void *ctx, const struct hash *submission, struct rpc
 {
     static const char *const phases[] = {
         [JOB_WAITING] = "waiting", [JOB_RUNNING] = "running", [JOB_DONE] = "done"};
-    struct job *j = evaluate_job(((struct view *)ctx)->node, submission);
-    if (j == NULL)
-        return false;
-    *out = (struct rpc_evaluation){phases[j->phase], j->failures,   j->gas,
-                                   j->memory,        j->host_calls, j->host_bytes};
-    return true;
+    const struct node *n = ((struct view *)ctx)->node;
+    const struct job *j = evaluate_job(((struct view *)ctx)->node, submission);
+    const struct run *r = evaluate_run(n, submission);
+    if (j != NULL)
+        *out = (struct rpc_evaluation){phases[j->phase], j->failures,   j->gas,
+                                       j->memory,        j->host_calls, j->host_bytes};
+    else if (r != NULL)
+        *out = (struct rpc_evaluation){phases[JOB_DONE], r->failures,   r->gas,
+                                       r->memory,        r->host_calls, r->host_bytes};
+    return j != NULL || r != NULL;
 }
 
 static bool view_neuron(void *ctx, const struct hotkey *key, uint16_t *uid)
