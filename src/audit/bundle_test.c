@@ -15,6 +15,10 @@ struct log {
     bool robbed;           /* The score is credited to another miner. */
     bool unregistered;     /* Its challenge is none that was registered. */
     bool elsewhere;        /* It was submitted to another challenge. */
+    enum reject registered;
+    bool later;    /* The score is of an epoch after the certificate's. */
+    bool rooted;   /* The first entry names one before it. */
+    bool reformed; /* The score's entry is of another format. */
 };
 
 struct world {
@@ -162,6 +166,10 @@ static void append(struct world *w, uint64_t height, uint64_t epoch, const struc
         .format = AUDIT_FORMAT, .index = index, .height = height, .epoch = epoch, .body = *body};
     if (index > 0 && !w->log.unchained)
         entry.prev = audit_leaf_hash(w->entries[index - 1]);
+    if (index == 0 && w->log.rooted)
+        entry.prev.bytes[0] = 1;
+    if (body->tag == AUDIT_BODY_FINAL && w->log.reformed)
+        entry.format = AUDIT_FORMAT + 1;
     w->entries[index] = ENCODE(w, audit_entry, &entry);
     struct hash leaf = audit_leaf_hash(w->entries[index]);
     w->node_count += audit_tree_append(&w->tree, &leaf, w->nodes + w->node_count);
@@ -223,7 +231,7 @@ static void fill_log(struct world *w)
            &(struct audit_body){.tag = AUDIT_BODY_GENESIS,
                                 .genesis = {w->network, w->genesis.valset}});
     struct op_body body = {.tag = OP_BODY_CHALLENGE_REGISTER, .challenge_register = w->challenge};
-    append_op(w, 2, &body, REJECT_NONE);
+    append_op(w, 2, &body, w->log.registered);
     struct audit_final final = {.score = 9000, .gas = 5, .outcome = OUTCOME_OK};
     final.challenge = id_of_challenge(&w->challenge, &w->arena);
     final.challenge.bytes[0] ^= w->log.unregistered;
@@ -237,7 +245,8 @@ static void fill_log(struct world *w)
     memset(final.miner.bytes, w->log.robbed ? 0x78 : 0x77, HOTKEY_SIZE);
     body = (struct op_body){.tag = OP_BODY_CHALLENGE_RETIRE};
     append_op(w, 4, &body, REJECT_NOT_OWNER);
-    append(w, 20, 1, &(struct audit_body){.tag = AUDIT_BODY_FINAL, .final = final});
+    append(w, 20, w->log.later ? 2 : 1,
+           &(struct audit_body){.tag = AUDIT_BODY_FINAL, .final = final});
     append_op(w, 21, &body, REJECT_NOT_OWNER);
 }
 
@@ -485,6 +494,12 @@ static void test_an_operation_that_was_none(void **state)
     assert_fails(world_open_with((struct log){.robbed = true}), "submission");
     assert_fails(world_open_with((struct log){.unregistered = true}), "challenge");
     assert_fails(world_open_with((struct log){.elsewhere = true}), "challenge");
+    assert_fails(world_open_with((struct log){.registered = REJECT_NOT_OWNER}), "challenge");
+    assert_fails(world_open_with((struct log){.later = true}), "height");
+    assert_fails(world_open_with((struct log){.reformed = true}), "entry");
+    struct world *w = world_open_with((struct log){.rooted = true});
+    prove(w, 2, 0);
+    assert_fails(w, "entry");
 }
 
 /* The set of one epoch certifies nothing of another. */

@@ -131,6 +131,18 @@ static void test_serves_rpc_health_and_files(void **state)
     expect(w, "GET /live HTTP/1.1\r\n" CLOSE "\r\n", "\r\n\r\nlive\n");
     expect(w, "GET /ready HTTP/1.1\r\n" CLOSE "\r\n", "{\"ready\":true");
     expect(w, "GET / HTTP/1.1\r\n" CLOSE "\r\n", "Content-Security-Policy: default-src 'none'");
+    /* What keeps another site's page, or a script in ours, from acting here. */
+    static const char *const headers[] = {
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'\r\n",
+        "X-Content-Type-Options: nosniff\r\n",
+        "Referrer-Policy: no-referrer\r\n",
+        "Cross-Origin-Opener-Policy: same-origin\r\n",
+        "Cross-Origin-Resource-Policy: same-origin\r\n",
+    };
+    for (size_t i = 0; i < COUNT_OF(headers); i++)
+        expect(w, "GET / HTTP/1.1\r\n" CLOSE "\r\n", headers[i]);
     expect(w, "GET /live HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
            "HTTP/1.1 421 ");
     expect(w, "GET /live HTTP/1.1\r\nHost: evil.example\r\n" CLOSE "\r\n", "HTTP/1.1 421 ");

@@ -398,6 +398,20 @@ static void strangers_are_not_served(void **state)
     close(listener);
 }
 
+static void what_is_no_socket_stays(void **state)
+{
+    struct shop *p = *state;
+    char path[PATH_ROOM];
+    int listener;
+    struct stat st;
+    snprintf(path, sizeof path, "%s/guard.000001", p->dir);
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(sign_listen(path, &listener), ERR_IO);
+    assert_true(stat(path, &st) == 0 && S_ISREG(st.st_mode));
+}
+
 #define SHOP_TEST(f) cmocka_unit_test_setup_teardown(f, open_shop, close_shop)
 
 int main(void)
@@ -414,6 +428,7 @@ int main(void)
         SHOP_TEST(a_guard_that_contradicts_itself_is_refused),
         SHOP_TEST(a_socket_is_for_our_own_user),
         SHOP_TEST(strangers_are_not_served),
+        SHOP_TEST(what_is_no_socket_stays),
     };
     signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);

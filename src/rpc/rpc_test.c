@@ -402,8 +402,13 @@ static void test_answers_under_its_own_names_only(void **state)
     struct world *w = *state;
     static const char *const good[] = {"127.0.0.1:9000", "localhost", "[::1]:80", "[::1]",
                                        "validator.example:8443"};
-    static const char *const bad[] = {"",           "evil.example",        "127.0.0.1.evil.example",
-                                      "localhost:", "validator.example:1", "127.0.0.1:9000:9000",
+    static const char *const bad[] = {"",
+                                      "evil.example",
+                                      "127.0.0.1.evil.example",
+                                      "localhost:",
+                                      "localhostx80",
+                                      "validator.example:1",
+                                      "127.0.0.1:9000:9000",
                                       "[::2]"};
     for (size_t i = 0; i < COUNT_OF(good); i++)
         assert_int_equal(get(w, RPC_GET, "/live", good[i], "").status, 200);
