@@ -190,6 +190,7 @@ enum flaw {
     BAD_SIGNATURE,
     NO_SIGNATURE,
     SHORT_SEQNO,
+    LONG_SEQNO,
     NO_SEQNO,
     NO_FROM,
     OTHER_KEY,
@@ -207,14 +208,17 @@ static void put_message(struct rig *r, uint32_t author, uint64_t seqno, struct s
     gossip_wire_from(id.author, from);
     if (flaw == FOREIGN_FROM)
         from[0] = 0x12; /* as if it were a SHA-256 multihash */
+    uint8_t seqno_room[9] = {0};
+    memcpy(seqno_room, id.seqno, sizeof id.seqno);
     struct gossip_message m = {.from = span_of(from, flaw == NO_FROM ? 0 : sizeof from),
                                .data = data,
                                .has_data = true,
                                .topic = flaw == OTHER_TOPIC ? SPAN_LITERAL("olds")
                                                             : SPAN_LITERAL("news"),
-                               .seqno = span_of(id.seqno, flaw == NO_SEQNO      ? 0
-                                                          : flaw == SHORT_SEQNO ? 7
-                                                                                : 8)};
+                               .seqno = span_of(seqno_room, flaw == NO_SEQNO      ? 0
+                                                            : flaw == SHORT_SEQNO ? 7
+                                                            : flaw == LONG_SEQNO  ? 9
+                                                                                  : 8)};
     struct wr w = wr_init((struct room){signed_bytes, sizeof signed_bytes});
     gossip_wire_put_signed(&w, &m);
     ed25519_sign(r->peers[author].keys, wr_done(&w), signature);
@@ -297,7 +301,7 @@ static void test_only_sound_messages_arrive(void **state)
         assert_int_equal(r->messages, 0);
         assert_int_equal(r->published, 0);
     }
-    assert_int_equal(gossip_counters(r->gossip)->bad_signature, 7);
+    assert_int_equal(gossip_counters(r->gossip)->bad_signature, 8);
     assert_int_equal(gossip_counters(r->gossip)->unwanted_topic, 1);
     tell_message(r, 0, 5, 7, SOUND);
     hear(r);
@@ -332,11 +336,14 @@ static void test_verdicts(void **state)
         hear(r);
         assert_int_equal(r->messages, 1);
         assert_int_equal(r->published, 0);
-        gossip_validate(r->gossip, r->message, verdicts[i], r->now_ms);
-        gossip_validate(r->gossip, r->message, P2P_ACCEPT, r->now_ms);
+        uint64_t message = r->message;
+        struct gossip_id id = id_of(r, 5, i);
+        tell_ids(r, 1, &id, 1, false); /* Nobody gets what is not judged yet. */
+        assert_string_equal(hear(r), "");
+        gossip_validate(r->gossip, message, verdicts[i], r->now_ms);
+        gossip_validate(r->gossip, message, P2P_ACCEPT, r->now_ms);
         hear(r);
         assert_int_equal(r->published, verdicts[i] == P2P_ACCEPT ? 2 : 0);
-        struct gossip_id id = id_of(r, 5, i);
         tell_ids(r, 1, &id, 1, false);
         hear(r);
         assert_int_equal(r->published, verdicts[i] == P2P_ACCEPT ? 1 : 0);
@@ -357,6 +364,10 @@ static void test_duplicates_are_dropped_and_not_sent_back(void **state)
     hear(r);
     assert_int_equal(r->messages, 1);
     assert_int_equal(gossip_counters(r->gossip)->duplicate, 2);
+    gossip_validate(r->gossip, r->message, P2P_ACCEPT, r->now_ms);
+    assert_string_equal(hear(r), "2:message news; ");
+    tell_message(r, 0, 1, 2, SOUND); /* Peer 1 wrote it. */
+    hear(r);
     gossip_validate(r->gossip, r->message, P2P_ACCEPT, r->now_ms);
     assert_string_equal(hear(r), "2:message news; ");
     rig_close(r);
