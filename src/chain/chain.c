@@ -133,8 +133,21 @@ static uint64_t redial_delay(struct chain *c)
     return delay - prng_below(&c->prng, delay / 2 + 1);
 }
 
+/* CH-7: one endpoint may lag; that all of them do says that the head was a lie. */
+static void doubt_head(struct chain *c, enum chain_why why)
+{
+    if (!c->lags || why != CHAIN_WHY_SILENT || ++c->lagged <= c->config.endpoint_count)
+        return;
+    trace_u64(trace_add(&c->trace, TRACE_ERROR, "chain.head_doubted"), "block", c->head);
+    c->head_stands = false;
+    submit_head_forgotten(c);
+    c->head = 0;
+    c->lagged = 0;
+}
+
 static void go_down(struct chain *c, enum chain_why why, uint64_t now_ms)
 {
+    doubt_head(c, why);
     struct trace_event *t = trace_add(&c->trace, TRACE_WARN, "chain.lost");
     trace_word(t, "why", chain_why_name(why));
     trace_u64(t, "endpoint", c->endpoint);
@@ -163,7 +176,7 @@ void chain_on_connected(struct chain *c, uint64_t now_ms)
     if (c->phase != PHASE_DIALING)
         return;
     c->phase = PHASE_GREETING;
-    c->has_head = false;
+    c->has_head = c->lags = false;
     c->head_wanted = 0;
     request_start(c, REQ_GENESIS, now_ms);
 }
@@ -315,10 +328,18 @@ static void on_metadata(struct chain *c, const json_t *result, uint64_t now_ms)
 
 /* ---- Finalized heads ---- */
 
+enum { HEAD_LEAP_MAX = 1 << 24 };
+
 static void want_head(struct chain *c, uint64_t number, uint64_t now_ms)
 {
-    if (number < c->head)
-        return;                    /* CH-7: an endpoint that lags; it may catch up in time. */
+    if (number > UINT32_MAX || (c->head_stands && number > c->head + HEAD_LEAP_MAX)) {
+        client_fail(c, CHAIN_WHY_GARBAGE, now_ms);
+        return;
+    }
+    if (number < c->head) { /* CH-7: an endpoint that lags; it may catch up in time. */
+        c->lags = true;
+        return;
+    }
     if (number > c->head_wanted) { /* Only progress keeps the connection. */
         c->head_wanted = number;
         c->head_due_ms = time_add(now_ms, c->config.head_ms);
@@ -336,12 +357,14 @@ static void on_head_hash(struct chain *c, const struct request *r, const json_t 
         client_fail(c, CHAIN_WHY_GARBAGE, now_ms);
         return;
     }
-    if (c->counters.heads > 0 && r->number == c->head && !hash_equal(&hash, &c->head_hash)) {
+    if (c->head_stands && r->number == c->head && !hash_equal(&hash, &c->head_hash)) {
         trace_u64(trace_add(&c->trace, TRACE_ERROR, "chain.finality_conflict"), "block", c->head);
         client_fail(c, CHAIN_WHY_GARBAGE, now_ms);
         return;
     }
-    c->has_head = true;
+    c->has_head = c->head_stands = true;
+    c->lags = false;
+    c->lagged = 0;
     c->head = r->number;
     c->head_hash = hash;
     c->counters.heads++;

@@ -19,7 +19,9 @@
  *   CH-6  Numbers of pallets, calls, storage and errors come from the chain's
  *         own metadata, fetched anew when the runtime's version changes.
  *   CH-7  The finalized head never goes back, also not with another endpoint, and
- *         one number never has two hashes.
+ *         one number never has two hashes.  But when every endpoint in turn, and
+ *         one of them twice, stays behind it for head_ms, a liar has told it: it
+ *         is forgotten.  No head is over 2^32 or leaps by more than 2^24.
  *
  * The key is elsewhere: chain_submit leads to CHAIN_OUT_SIGN, which is answered
  * by chain_signed or chain_sign_refused.  Submissions run one after another,

@@ -152,6 +152,9 @@ struct chain {
     uint64_t head;
     struct hash head_hash;
     uint64_t head_wanted; /* announced, its hash not yet known */
+    bool head_stands;     /* head and its hash are what we hold to, CH-7 */
+    bool lags;            /* this connection announces heads below it */
+    uint32_t lagged;      /* connections in a row that did and fell silent */
 
     uint32_t last_id;
     struct request requests[REQUESTS_MAX];
@@ -190,6 +193,7 @@ void metagraph_put_arguments(uint16_t netuid, struct wr *w);
 void submit_advance(struct chain *c, uint64_t now_ms); /* whatever can be done now */
 void submit_on_head(struct chain *c, uint64_t now_ms);
 void submit_on_down(struct chain *c);
+void submit_head_forgotten(struct chain *c);
 void submit_on_reply(struct chain *c, const struct request *r, const json_t *result,
                      const json_t *error, uint64_t now_ms);
 uint32_t submit_keys(struct chain *c, enum request_kind kind,

@@ -213,6 +213,52 @@ static void test_old_heads_do_not_keep_a_connection(void **state)
     close_bench(b);
 }
 
+static void another_connection(struct bench *b)
+{
+    wake(b);
+    connect_now(b);
+}
+
+/* One endpoint told a head that is far ahead: the others are not lost for that. */
+static void test_a_head_that_nobody_reaches_is_forgotten(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(SPEC_293);
+    start(b);
+    connect_now(b);
+    announce(b, "0x5");
+    announce(b, "0xffffff");
+    assert_int_equal(b->head, 0xffffff);
+    for (uint32_t i = 0; i <= b->config.endpoint_count; i++) {
+        wake(b); /* silent: it shows no more, or less */
+        assert_int_equal(b->why, CHAIN_WHY_SILENT);
+        another_connection(b);
+        announce(b, "0x6");
+        assert_int_equal(b->head, 0xffffff);
+    }
+    wake(b);
+    another_connection(b);
+    announce(b, "0x7");
+    assert_int_equal(b->head, 7);
+    close_bench(b);
+}
+
+static void test_heads_that_cannot_be(void **state)
+{
+    static const char *const numbers[] = {"0x100000000", "0xffffffffffffffff", "0x1000006"};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+        struct bench *b = open_bench(SPEC_293);
+        start(b);
+        connect_now(b);
+        announce(b, "0x5");
+        announce(b, numbers[i]);
+        assert_int_equal(b->why, CHAIN_WHY_GARBAGE);
+        assert_int_equal(b->head, 5);
+        close_bench(b);
+    }
+}
+
 /* ---- Reading ---- */
 
 /* A subnet with one neuron, in the selective form for the fields we ask for. */
@@ -415,6 +461,8 @@ int main(void)
         cmocka_unit_test(test_an_endpoint_that_stops_answering_is_left),
         cmocka_unit_test(test_heads_in_odd_forms_and_orders),
         cmocka_unit_test(test_old_heads_do_not_keep_a_connection),
+        cmocka_unit_test(test_a_head_that_nobody_reaches_is_forgotten),
+        cmocka_unit_test(test_heads_that_cannot_be),
         cmocka_unit_test(test_a_runtime_with_its_own_schedule_is_asked),
         cmocka_unit_test(test_a_metagraph_of_another_block_or_shape_is_refused),
         cmocka_unit_test(test_refusals_of_the_pool_have_names),

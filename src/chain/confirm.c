@@ -367,6 +367,16 @@ void submit_on_head(struct chain *c, uint64_t now_ms)
     }
 }
 
+/* What was made for a head that never was has an era that never ends. */
+void submit_head_forgotten(struct chain *c)
+{
+    for (uint32_t i = 0; i < CHAIN_SUBMITS_MAX; i++) {
+        struct submit *s = &c->submits[i];
+        if (s->state != SUBMIT_FREE && s->state != SUBMIT_QUEUED)
+            submit_try_again(c, s, SUBMIT_QUEUED);
+    }
+}
+
 void submit_on_down(struct chain *c)
 {
     for (uint32_t i = 0; i < CHAIN_SUBMITS_MAX; i++) {

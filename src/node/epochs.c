@@ -267,6 +267,10 @@ static void on_out(struct node *n, const struct chain_out *out)
         break;
     case CHAIN_OUT_HEAD:
         recall_head(n, out->block);
+        if (out->block < e->finalized) { /* The one before was a lie, and what was read there. */
+            e->read_block = e->next_end = 0;
+            n->weights.is_known = false;
+        }
         e->finalized = out->block;
         e->finalized_hash = out->block_hash;
         e->finalized_ms = n->now_ms;
