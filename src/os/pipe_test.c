@@ -2,10 +2,12 @@
  * socket of packets brings one packet. */
 #include "os/pipe.h"
 
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/test.h"
+#include "os/isolate.h"
 
 enum { ROOM = 12 };
 
@@ -124,6 +126,44 @@ static void all_is_read_to_the_end_or_refused(void **state)
     }
 }
 
+/* --- what a child of ours says through one */
+
+static void endless(void *context, int fd)
+{
+    (void)context;
+    uint8_t bytes[512] = {0};
+    while (write(fd, bytes, sizeof bytes) > 0)
+        continue;
+}
+
+static void die(void *context, int fd)
+{
+    (void)fd;
+    raise(*(int *)context);
+}
+
+static void talk(void *context, int fd)
+{
+    if (write(fd, context, 5) != 5)
+        _exit(1);
+}
+
+static void a_child_is_heard_out(void **state)
+{
+    (void)state;
+    uint8_t memory[1000];
+    struct room room = {memory, sizeof memory};
+    size_t len = 0;
+    int ended = 7, signal = SIGTERM;
+    assert_int_equal(isolate_child(talk, "hello", room, &len, &ended), ERR_OK);
+    assert_true(len == 5 && ended == 0);
+    assert_memory_equal(memory, "hello", 5);
+    assert_int_equal(isolate_child(die, &signal, room, &len, &ended), ERR_OK);
+    assert_true(len == 0 && ended == SIGTERM);
+    assert_int_equal(isolate_child(endless, NULL, room, &len, &ended), ERR_TOO_BIG);
+    assert_true(ended == SIGKILL || ended == SIGPIPE);
+}
+
 int main(void)
 {
     const struct CMUnitTest all[] = {
@@ -132,6 +172,7 @@ int main(void)
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(a_frame_is_written_with_its_length),
         cmocka_unit_test(all_is_read_to_the_end_or_refused),
+        cmocka_unit_test(a_child_is_heard_out),
     };
     return cmocka_run_group_tests_name("pipe", all, NULL, NULL);
 }

@@ -273,7 +273,7 @@ def signer(*more):
 def signers():
     """One guard has one signer, whatever is told to the second; a file of a password is as secret as the key."""
     guard = path("one-guard")
-    first = signer("--dir", guard, "--listen", path("one.sock"))
+    first = signer("--dir", guard, "--listen", path("one.sock"), "--new-guard")
     try:
         say("a signer serves a socket", "" if "signer.started" in first.stderr.readline() else "it does not start")
         second = signer("--dir", guard, "--listen", path("two.sock"))
