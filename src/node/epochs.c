@@ -5,8 +5,6 @@
 enum {
     READ_AGAIN_MS = 2000,
     READ_ALSO_MS = 60000, /* The owner may change the schedule. */
-    TOKEN_LATEST = 1,
-    TOKEN_BOUNDARY = 2,
 };
 
 static struct chain_config config_of(const struct node *n)
@@ -156,14 +154,14 @@ const struct op_epoch *epochs_expected(struct node *n, const struct op_epoch *pr
     return NULL;
 }
 
-static void on_metagraph(struct node *n, const struct chain_out *out)
+void epochs_on_metagraph(struct node *n, const struct chain_out *out)
 {
     const struct chain_metagraph *m = out->metagraph;
     n->epochs.reading = false;
     if (m == NULL)
         return;
     weights_on_metagraph(n, m);
-    if (out->token == TOKEN_BOUNDARY) {
+    if (out->token == EPOCHS_TOKEN_BOUNDARY) {
         n->epochs.boundary_wanted = 0;
         if (m->last_epoch_block != m->block)
             remember_refused(n, m->block);
@@ -209,12 +207,12 @@ static void read_chain(struct node *n)
     if (boundary_is_due(n)) {
         e->boundary_read = e->boundary_wanted;
         e->boundary_ms = n->now_ms;
-        e->reading = chain_read_metagraph_at(n->chain, TOKEN_BOUNDARY, e->boundary_wanted,
+        e->reading = chain_read_metagraph_at(n->chain, EPOCHS_TOKEN_BOUNDARY, e->boundary_wanted,
                                              n->now_ms) == ERR_OK;
     } else if (is_due(n)) {
         e->read_ms = n->now_ms;
         e->read_block = e->finalized;
-        e->reading = chain_read_metagraph(n->chain, TOKEN_LATEST, n->now_ms) == ERR_OK;
+        e->reading = chain_read_metagraph(n->chain, EPOCHS_TOKEN_LATEST, n->now_ms) == ERR_OK;
     }
 }
 
@@ -276,7 +274,7 @@ static void on_out(struct node *n, const struct chain_out *out)
         e->finalized_ms = n->now_ms;
         break;
     case CHAIN_OUT_METAGRAPH:
-        on_metagraph(n, out);
+        epochs_on_metagraph(n, out);
         break;
     case CHAIN_OUT_SIGN:
         on_sign(n, out);

@@ -211,6 +211,103 @@ static void each_trouble_is_named(void **state)
     assert_null(node_unready_name(NODE_UNREADY_DISK << 1));
 }
 
+/* Two members say that they are further than a window; one would not do. */
+static void who_is_behind_says_so(void **state)
+{
+    struct bench *b = *state;
+    struct bft_message m = {.tag = BFT_MESSAGE_STATUS,
+                            .status = {.epoch = 5, .executed = BFT_WINDOW + 1}};
+    uint8_t bytes[512], frame[640];
+    struct net_frame f = {.tag = NET_FRAME_BFT};
+    f.bft.message = bft_message_encode(&m, (struct room){bytes, sizeof bytes});
+    struct span framed = net_frame_encode(&f, (struct room){frame, sizeof frame});
+    for (uint8_t i = 1; i <= 2; i++) {
+        struct peer_id id = {.len = 3, .bytes = {8, 8, i}};
+        node_on_peer_up(b->node, &id, b->now_ms);
+        struct peer *p = peers_find(b->node, &id);
+        p->bound = true;
+        p->member = i;
+        assert_false(node_unready(b->node) & NODE_UNREADY_CATCHING_UP);
+        node_on_frame(b->node, &id, P2P_BFT, framed, b->now_ms);
+    }
+    assert_true(node_unready(b->node) & NODE_UNREADY_CATCHING_UP);
+    m.status.executed = BFT_WINDOW; /* As far as anybody may be ahead. */
+    f.bft.message = bft_message_encode(&m, (struct room){bytes, sizeof bytes});
+    framed = net_frame_encode(&f, (struct room){frame, sizeof frame});
+    node_on_frame(b->node, &(struct peer_id){.len = 3, .bytes = {8, 8, 2}}, P2P_BFT, framed,
+                  b->now_ms);
+    assert_false(node_unready(b->node) & NODE_UNREADY_CATCHING_UP);
+}
+
+/* --- slots */
+
+static struct bft_effect decided(struct bench *b, const struct span *ops, uint32_t count)
+{
+    struct op_bytes list[4];
+    for (uint32_t i = 0; i < count; i++)
+        list[i].bytes = ops[i];
+    struct batch batch = {.ops = list, .ops_count = count};
+    struct room room = {arena_alloc(&b->arena, BFT_BATCH_SIZE_MAX), BFT_BATCH_SIZE_MAX};
+    return (struct bft_effect){
+        .kind = BFT_FX_EXECUTE, .seq = 1, .bytes = batch_encode(&batch, room)};
+}
+
+/* What was decided no longer waits, also where it had another fate than hoped. */
+static void decided_operations_leave_the_pool(void **state)
+{
+    struct bench *b = *state;
+    struct op_body one = registration("one"), two = registration("two");
+    struct span ops[] = {signed_op(b, 9, 1, &one), signed_op(b, 9, 2, &two),
+                         signed_op(b, 9, 3, &two)};
+    enum reject why;
+    for (size_t i = 0; i < COUNT_OF(ops); i++)
+        assert_int_equal(node_submit_op(b->node, ops[i], &why, b->now_ms), ERR_OK);
+    assert_int_equal(b->node->mempool.count, 3);
+    struct bft_effect fx = decided(b, ops, 2);
+    execute_slot(b->node, &fx);
+    assert_int_equal(b->node->mempool.count, 1);
+    assert_false(b->node->drift);
+    assert_int_equal(heard(b, "challenge.changed"), 2);
+}
+
+/* Nothing that a QUORUM decides can fail to apply: whoever cannot is not like them. */
+static void a_slot_that_does_not_apply_is_a_drift(void **state)
+{
+    struct bench *b = *state;
+    struct bft_view_info info;
+    struct bft_effect fx = {.kind = BFT_FX_EXECUTE, .seq = 7};
+    execute_slot(b->node, &fx); /* It is not the next one. */
+    assert_true(b->node->drift);
+    node_bft_info(b->node, &info);
+    assert_false(info.voting);
+    assert_int_equal(heard(b, "node.drift"), 1);
+}
+
+/* From the first moment: what it voted for before it lost its disk is not known. */
+static void a_wiped_validator_does_not_vote(void **state)
+{
+    struct bench *b = *state;
+    struct bft_view_info info;
+    node_bft_info(b->node, &info);
+    assert_true(info.voting);
+    struct node_config c = b->node->config;
+    struct world w = b->node->world;
+    node_close(b->node);
+    c.store_is_whole = false;
+    assert_int_equal(node_open(&b->node, &c, &w, b->now_ms), ERR_OK);
+    node_start(b->node, b->now_ms);
+    node_bft_info(b->node, &info);
+    assert_false(info.voting);
+    uint32_t votes = 0;
+    b->vote_token = 0;
+    for (uint32_t i = 0; i < 40; i++) {
+        b->now_ms += 1000;
+        turn(b);
+        votes += b->vote_token != 0;
+    }
+    assert_int_equal(votes, 0);
+}
+
 /* --- signatures (NODE-1) */
 
 static void reply(struct bench *b, uint64_t token, enum signer_verdict verdict)
@@ -239,6 +336,7 @@ static void a_signature_waits_for_the_journal(void **state)
     assert_int_equal(b->op_requests, 1);
     uint64_t nonce = b->op.body.op.content.nonce, token = b->op.token;
     reply(b, token, SIGNER_VERDICT_SIGNED);
+    reply(b, token, SIGNER_VERDICT_REFUSED_SHAPE); /* The first word counts. */
     turn(b);
     assert_true(signing_is_under_way(n, SIGN_OP, &subject));
     node_on_flushed(n, n->appended - 1, b->now_ms);
@@ -247,6 +345,7 @@ static void a_signature_waits_for_the_journal(void **state)
     node_on_flushed(n, n->appended, b->now_ms);
     turn(b);
     assert_false(signing_is_under_way(n, SIGN_OP, &subject));
+    assert_int_equal(heard(b, "signer.refused"), 0);
     /* A signer that comes back is asked again what it has not answered. */
     assert_int_equal(gossip_want_op(n, &body, &subject, false), ERR_OK);
     turn(b);
@@ -301,6 +400,10 @@ int main(void)
         BENCH_TEST(a_drifted_node_keeps_quiet),
         BENCH_TEST(closed_submissions_are_not_run),
         BENCH_TEST(each_trouble_is_named),
+        BENCH_TEST(who_is_behind_says_so),
+        BENCH_TEST(decided_operations_leave_the_pool),
+        BENCH_TEST(a_slot_that_does_not_apply_is_a_drift),
+        BENCH_TEST(a_wiped_validator_does_not_vote),
         BENCH_TEST(a_signature_waits_for_the_journal),
         BENCH_TEST(own_operations_are_kept_for_the_batch),
     };

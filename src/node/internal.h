@@ -366,6 +366,9 @@ const struct op_epoch *epochs_expected(struct node *n, const struct op_epoch *pr
 /* No set can be taken from this block, whatever comes. */
 bool epochs_refuse(const struct node *n, uint64_t block);
 const struct op_epoch *epochs_next(struct node *n, struct arena *scratch);
+/* Why a metagraph was read. */
+enum { EPOCHS_TOKEN_LATEST = 1, EPOCHS_TOKEN_BOUNDARY };
+void epochs_on_metagraph(struct node *n, const struct chain_out *out);
 void epochs_extrinsic_signed(struct node *n, const struct sign_wait *w);
 
 /* --- anchors.c */

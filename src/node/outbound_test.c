@@ -246,6 +246,70 @@ static void an_anchor_is_wanted_until_it_is_shown(void **state)
     assert_true(a->wanted);
 }
 
+/* --- the next set */
+
+static struct chain_neuron neurons[VALIDATORS + 1];
+
+/* The chain at an epoch's end: our four with their permits, and one too poor. */
+static struct chain_metagraph boundary(uint64_t block, uint64_t last_epoch_block)
+{
+    for (uint8_t i = 0; i <= VALIDATORS; i++)
+        neurons[i] = (struct chain_neuron){
+            .hotkey = key(i), .uid = i, .permit = true, .stake = {i < VALIDATORS ? 1000 : 999}};
+    return (struct chain_metagraph){.block = block,
+                                    .block_hash = {{7}},
+                                    .owner = key(9),
+                                    .last_epoch_block = last_epoch_block,
+                                    .neurons = neurons,
+                                    .neuron_count = VALIDATORS + 1};
+}
+
+static void hear_boundary(struct bench *b, const struct chain_metagraph *m)
+{
+    struct chain_out out = {
+        .kind = CHAIN_OUT_METAGRAPH, .token = EPOCHS_TOKEN_BOUNDARY, .metagraph = m};
+    epochs_on_metagraph(b->node, &out);
+}
+
+/* A leader may name any block; a set comes of the last block of a chain's epoch only. */
+static void a_set_is_that_of_a_boundary(void **state)
+{
+    struct bench *b = *state;
+    struct node *n = b->node;
+    n->config.stake_min_rao = 1000;
+    struct chain_metagraph m = boundary(50, 49);
+    hear_boundary(b, &m);
+    assert_int_equal(n->epochs.next_count, 0);
+    assert_true(epochs_refuse(n, 50));
+    assert_false(epochs_refuse(n, 51));
+    m = boundary(51, 51);
+    hear_boundary(b, &m);
+    hear_boundary(b, &m); /* The same again is no other. */
+    assert_int_equal(n->epochs.next_count, 1);
+    const struct op_epoch *op = epochs_next(n, &b->arena);
+    assert_non_null(op);
+    assert_true(op->next.epoch == 6 && op->next.chain_block == 51);
+    assert_int_equal(op->next.chain_hash.bytes[0], 7);
+    assert_int_equal(op->next.members_count, VALIDATORS); /* The fifth has too little. */
+    assert_int_equal(op->neurons_count, VALIDATORS + 1);
+    struct op_epoch proposed = {.next.chain_block = 51};
+    assert_non_null(epochs_expected(n, &proposed, &b->arena));
+    proposed.next.chain_block = 52; /* Not read yet: it is, once it is final. */
+    n->epochs.finalized = 51;
+    assert_null(epochs_expected(n, &proposed, &b->arena));
+    assert_int_equal(n->epochs.boundary_wanted, 0);
+    n->epochs.finalized = 52;
+    assert_null(epochs_expected(n, &proposed, &b->arena));
+    assert_int_equal(n->epochs.boundary_wanted, 52);
+    /* Where nobody could decide any more the old set stays. */
+    m = boundary(60, 60);
+    for (uint8_t i = 0; i <= VALIDATORS; i++)
+        neurons[i].permit = false;
+    hear_boundary(b, &m);
+    assert_int_equal(n->epochs.next_count, 1);
+    assert_int_equal(heard(b, "epoch.no_set"), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +318,7 @@ int main(void)
         BENCH_TEST(a_result_ends_what_was_under_way),
         BENCH_TEST(records_that_cannot_be_are_refused),
         BENCH_TEST(an_anchor_is_wanted_until_it_is_shown),
+        BENCH_TEST(a_set_is_that_of_a_boundary),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
