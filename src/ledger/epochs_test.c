@@ -316,6 +316,70 @@ static void who_leaves_loses_the_place(void **state)
     assert_int_equal(net_do(n, &n->miners[0], &b), REJECT_NOT_REGISTERED);
 }
 
+/* Its work is judged to the end, and pays nobody. */
+static void who_left_before_the_result_leads_nothing(void **state)
+{
+    struct net *n = *state;
+    struct state_submission s;
+    struct state_leader leader;
+    struct hash challenge = net_challenge(n, 10000, "tsp");
+    struct hash ids[2] = {net_submit(n, 0, &challenge, "a"), net_submit(n, 1, &challenge, "b")};
+    for (int v = 0; v < 6; v++) {
+        struct attestation a = test_attestation(&ids[v % 2], 9);
+        struct op_body b = test_commit(&a, &n->validators[v / 2]);
+        assert_int_equal(net_do(n, &n->validators[v / 2], &b), REJECT_NONE);
+    }
+    struct op_body epoch = net_epoch(n);
+    epoch.epoch.neurons++; /* miner 0 */
+    epoch.epoch.neurons_count--;
+    assert_int_equal(net_end_epoch(n, &epoch), REJECT_NONE);
+    for (int v = 0; v < 6; v++) {
+        struct attestation a = test_attestation(&ids[v % 2], 9);
+        struct op_body b = test_reveal(&a);
+        assert_int_equal(net_do(n, &n->validators[v / 2], &b), REJECT_NONE);
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_true(ledger_submission(n->l, &ids[i], &n->scratch, &s));
+        assert_int_equal(s.phase, SUBMISSION_PHASE_FINAL);
+    }
+    assert_true(ledger_leader_at(n->l, &challenge, 0, &leader));
+    assert_true(hotkey_equal(&leader.miner, &n->miners[1]));
+    assert_false(ledger_leader_at(n->l, &challenge, 1, &leader));
+}
+
+/* What a validator committed to and revealed before it left counts no more; the
+ * places of the others are those of the new set. */
+static void who_left_the_set_has_no_say(void **state)
+{
+    struct net *n = *state;
+    struct hash challenge = net_challenge(n, 10000, "tsp");
+    struct hash id = net_submit(n, 0, &challenge, "blob");
+    struct audit_body entry;
+    for (int i = 0; i < 4; i++) {
+        struct attestation odd = test_attestation(&id, (uint64_t)i + 1);
+        struct op_body b = test_commit(&odd, &n->validators[i]);
+        assert_int_equal(net_do(n, &n->validators[i], &b), REJECT_NONE);
+    }
+    for (int i = 0; i < 2; i++) {
+        struct attestation odd = test_attestation(&id, (uint64_t)i + 1);
+        struct op_body b = test_reveal(&odd);
+        assert_int_equal(net_do(n, &n->validators[i], &b), REJECT_NONE);
+    }
+    for (int i = 0; i < 2; i++) {
+        struct op_body epoch = net_epoch(n);
+        epoch.epoch.next.members = &n->members[1];
+        epoch.epoch.next.members_count = 3;
+        assert_int_equal(net_notices(n, LEDGER_FINAL), 0);
+        assert_int_equal(net_end_epoch(n, &epoch), REJECT_NONE);
+    }
+    assert_int_equal(net_notices(n, LEDGER_FINAL), 1);
+    assert_int_equal(audit_body_decode(n->result.entries[1], &n->scratch, &entry), ERR_OK);
+    assert_int_equal(entry.tag, AUDIT_BODY_UNRESOLVED);
+    assert_int_equal(entry.unresolved.revealed[0], 1); /* The second validator is the first. */
+    for (size_t i = 1; i < BFT_BITMAP_SIZE; i++)
+        assert_int_equal(entry.unresolved.revealed[i], 0);
+}
+
 static void sign_evidence(struct net *n, struct op_evidence *e, const struct hotkey *key)
 {
     struct hash set = bft_valset_hash(ledger_valset(n->l));
@@ -559,6 +623,8 @@ int main(void)
         NET_TEST(without_a_quorum_nothing_is_scored),
         NET_TEST(a_leader_keeps_its_blob),
         NET_TEST(who_leaves_loses_the_place),
+        NET_TEST(who_left_before_the_result_leads_nothing),
+        NET_TEST(who_left_the_set_has_no_say),
         NET_TEST(honest_statements_are_no_evidence),
         NET_TEST(two_votes_are_evidence_once),
         NET_TEST(a_batch_is_checked_before_the_vote),
