@@ -293,7 +293,7 @@ static void a_wiped_validator_does_not_vote(void **state)
     struct node_config c = b->node->config;
     struct world w = b->node->world;
     node_close(b->node);
-    c.store_is_whole = false;
+    c.recall = (struct node_recall){.vote_after_block = UINT64_MAX};
     assert_int_equal(node_open(&b->node, &c, &w, b->now_ms), ERR_OK);
     node_start(b->node, b->now_ms);
     node_bft_info(b->node, &info);
