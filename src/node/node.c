@@ -345,8 +345,8 @@ const char *node_unready_text(uint32_t bit)
     case NODE_UNREADY_STARTING:
         return "the node is still starting; wait";
     case NODE_UNREADY_NO_QUORUM:
-        return "validators with more than 2/3 of the stake, and N - f of them, must be connected; "
-               "check the network and whether the others run";
+        return "too few validators are heard to decide anything: check the network and whether the "
+               "others run";
     case NODE_UNREADY_CATCHING_UP:
         return "decided slots are still being fetched from peers; wait";
     case NODE_UNREADY_CHAIN:

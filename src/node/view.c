@@ -1,5 +1,7 @@
 #include "node/view.h"
 
+#include <stdio.h>
+
 #include "node/log.h"
 
 static void view_status(void *ctx, struct rpc_status *out)
@@ -23,6 +25,18 @@ static void view_status(void *ctx, struct rpc_status *out)
         out->peers += n->peers[i].used;
 }
 
+static const char *quorum_reason(struct view *v)
+{
+    struct bft_view_info info;
+    const struct bft_set *set = bft_current_set(v->node->bft);
+    bft_info(v->node->bft, &info);
+    snprintf(v->reason, sizeof v->reason,
+             "%u of %u validators are heard, this one included; a decision takes %u, with more "
+             "than 2/3 of the stake: check the network and whether the others run",
+             info.quorum_heard, set->count, set->quorum_count);
+    return v->reason;
+}
+
 static bool view_unready(void *ctx, uint32_t index, const char **name, const char **text)
 {
     struct view *v = ctx;
@@ -31,7 +45,7 @@ static bool view_unready(void *ctx, uint32_t index, const char **name, const cha
         if ((bits & bit) == 0 || index-- > 0)
             continue;
         *name = node_unready_name(bit);
-        *text = node_unready_text(bit);
+        *text = bit == NODE_UNREADY_NO_QUORUM ? quorum_reason(v) : node_unready_text(bit);
         return true;
     }
     return false;

@@ -11,7 +11,8 @@ struct view {
     struct node *node;
     struct host *host; /* NULL: no peers to tell about (the simulator) */
     uint64_t started_ms;
-    char labels[64]; /* of the metric that was told last */
+    char labels[64];  /* of the metric that was told last */
+    char reason[224]; /* of what was not ready last, when numbers belong to it */
     struct rpc_view rpc;
 };
 
