@@ -106,6 +106,10 @@ def format_():
             say("... and the same samples", "" if samples == len(families.samples) else f"{samples}, {len(families.samples)}")
         except ValueError as e:
             say("the client library of Prometheus reads it", str(e))
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    with open(os.path.join(root, "docs/operators.md"), encoding="utf-8") as f:
+        told = set(re.findall(r"platform_\w+", f.read())) - {"platform_"}
+    say("the metrics that docs/operators.md names are there", sorted(told - set(families.types)))
     later = Families(get(RPC)[1])
     less = [k for k, v in families.samples.items() if k[0].endswith("_total") and later.samples[k] < v]
     say("no counter goes back", less)

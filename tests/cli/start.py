@@ -275,7 +275,8 @@ def signers():
     guard = path("one-guard")
     first = signer("--dir", guard, "--listen", path("one.sock"), "--new-guard")
     try:
-        say("a signer serves a socket", "" if "signer.started" in first.stderr.readline() else "it does not start")
+        lines = iter(first.stderr.readline, "")
+        say("a signer serves a socket", "" if any("signer.started" in line for line in lines) else "it does not start")
         second = signer("--dir", guard, "--listen", path("two.sock"))
         _, err = second.communicate(timeout=WAIT_S)
         say("a second signer of one guard is refused", "" if second.returncode == 5 and "another signer has it" in err else err)
@@ -287,7 +288,8 @@ def signers():
         first.kill()
         first.communicate()
     third = signer("--dir", guard, "--listen", path("one.sock"))
-    say("after it another goes on", "" if "signer.started" in third.stderr.readline() else "it does not start")
+    lines = iter(third.stderr.readline, "")
+    say("after it another goes on", "" if any("signer.started" in line for line in lines) else "it does not start")
     third.kill()
     third.communicate()
     for name, more in (("two keys", ["--key-env", "K"]), ("a password that others may read",
@@ -408,6 +410,35 @@ def chains():
     say("a chain with another genesis is refused", "" if "why=genesis" in log else log)
 
 
+# --- what the manual says
+
+def manual():
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    with open(os.path.join(root, "docs/operators.md"), encoding="utf-8") as f:
+        text = f.read()
+    shown = subprocess.run([PLATFORMD, "--help"], capture_output=True, text=True, check=True).stdout
+    real = {}
+    for line in shown.splitlines():
+        if m := re.match(r"  (\w+) ", line):
+            default = re.search(r"default (\S+)$", line)
+            real[m[1]] = default[1] if default else ""
+    table = text[text.index("## Settings"):text.index("## The command line")]
+    told = {}
+    for row in re.findall(r"^\| (`.*) \|$", table, re.M):
+        names, defaults, _ = (cell.strip() for cell in row.split("|", 2))
+        values = re.findall("`([^`]*)`", defaults) or [""]
+        for i, name in enumerate(re.findall(r"`(\w+)`", names)):
+            told[name] = values[i] if len(values) > i else values[0]
+    say("each setting is in docs/operators.md, and no other", sorted(set(real) ^ set(told)))
+    wrong = [n for n in real if n in told and n != "signer_dir" and real[n] != told[n]]
+    say("... with its default", [(n, real[n], told[n]) for n in wrong])
+    with open(os.path.join(root, "src/node/node.c"), encoding="utf-8") as f:
+        names = re.search(r"node_unready_name\(.*?\n}", f.read(), re.S).group(0)
+    reasons = set(re.findall('return "(\\w+)"', names))
+    watching = text[text.index("| Reason |"):text.index("Alarms worth having")]
+    say("each reason of /ready is there, too", sorted(reasons ^ set(re.findall(r"^\| `(\w+)`", watching, re.M))))
+
+
 def main():
     global ADDRESS, OTHER
     ADDRESS = subprocess.run([PLATFORM, "key", "show", path("validator0")], capture_output=True, text=True, check=True).stdout.strip()
@@ -422,7 +453,7 @@ def main():
         made = subprocess.run([PLATFORM, "genesis", "--chain", OTHER, "--netuid", "2", "--out", path("other.bin"),
                                "--stake-min-tao", "1"], capture_output=True, text=True, timeout=90, check=False)
         say("another network's genesis is made", made.stderr if made.returncode else "")
-        for part in (settings, bounds, folders, surroundings, keys, signers, environment, cores, chains):
+        for part in (manual, settings, bounds, folders, surroundings, keys, signers, environment, cores, chains):
             part()
     finally:
         other.terminate()
