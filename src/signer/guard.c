@@ -2,6 +2,8 @@
 
 enum { KEY_SIZE = 17 };
 
+static const uint64_t EPOCH_STEP_MAX = 1 << 20, EPOCH_FIRST_MAX = 1ull << 32; /* SIGNER-5 */
+
 enum err guard_init(struct guard *g, struct arena *arena)
 {
     /* Its keys are places that we let be signed, in an order that is never seen. */
@@ -73,6 +75,9 @@ enum signer_verdict guard_judge(const struct guard *g, const struct bft_statemen
 {
     static const struct guard fresh;
     *again = false;
+    uint64_t most = g->any ? time_add(g->epoch, EPOCH_STEP_MAX) : EPOCH_FIRST_MAX;
+    if (st->epoch > most)
+        return SIGNER_VERDICT_REFUSED_EPOCH;
     if (!g->any || st->epoch > g->epoch)
         return judge_new(&fresh, st);
     if (st->epoch < g->epoch)

@@ -15,7 +15,10 @@
  *             epoch below one that was signed in, nothing.
  *   SIGNER-4  Only typed requests are signed: consensus statements of our network,
  *             operations and peer bindings of this key on it, and the extrinsics
- *             of signer_extrinsic_allowed. */
+ *             of signer_extrinsic_allowed.
+ *   SIGNER-5  No epoch is signed in that is more than 2^20 after the last one, or
+ *             over 2^32 in a new guard: one request from a stolen network process
+ *             must not leave the key without an epoch to sign in. */
 #ifndef SIGNER_SIGNER_H
 #define SIGNER_SIGNER_H
 

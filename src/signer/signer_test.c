@@ -134,6 +134,21 @@ static void one_statement_for_one_place(void **state)
     assert_int_equal(vote(d, BFT_TYPE_KEYBIND, 6, 0, 0, 1), SHAPE);
 }
 
+/* One request for the last epoch there is does not end the key's work. */
+static void no_leap_to_the_last_epoch(void **state)
+{
+    struct desk *d = *state;
+    const enum signer_verdict far = SIGNER_VERDICT_REFUSED_EPOCH;
+    assert_int_equal(vote(d, BFT_TYPE_PREPARE, UINT64_MAX, 0, 1, 1), far);
+    assert_int_equal(vote(d, BFT_TYPE_PREPARE, (1ull << 32) + 1, 0, 1, 1), far);
+    assert_int_equal(d->record_count, 0);
+    assert_int_equal(vote(d, BFT_TYPE_PREPARE, 5, 0, 1, 1), YES);
+    assert_int_equal(vote(d, BFT_TYPE_VIEW_CHANGE, UINT64_MAX, 1, 0, 1), far);
+    assert_int_equal(vote(d, BFT_TYPE_PREPARE, 6 + (1 << 20), 0, 1, 1), far);
+    assert_int_equal(vote(d, BFT_TYPE_PREPARE, 6, 0, 1, 1), YES);
+    assert_int_equal(vote(d, BFT_TYPE_PREPARE, 6 + (1 << 20), 0, 1, 1), YES);
+}
+
 static void no_way_back(void **state)
 {
     struct desk *d = *state;
@@ -588,6 +603,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         DESK_TEST(one_statement_for_one_place),
+        DESK_TEST(no_leap_to_the_last_epoch),
         DESK_TEST(no_way_back),
         DESK_TEST(a_new_key_begins_at_zero),
         DESK_TEST(a_short_snapshot_is_complete),
