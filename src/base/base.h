@@ -19,6 +19,19 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Whether this build has AddressSanitizer, which wants address space, system calls
+ * and room on the stack that the program itself does without. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
 /* What went wrong, in the words of the caller.  err_text gives a sentence. */
 /* clang-format off */
 enum [[nodiscard]] err { /* clang-format 14 glues the name to the brace */

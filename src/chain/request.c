@@ -264,18 +264,7 @@ bool value_hash(const json_t *value, struct hash *out)
 /* Some servers pad the number of a header with zeros. */
 bool value_number(const json_t *value, uint64_t *out)
 {
-    struct span digits = hex_strip(text_of(value));
-    uint64_t x = 0;
-    if (!json_is_string(value) || digits.len == 0 || digits.len > 16)
-        return false;
-    for (size_t i = 0; i < digits.len; i++) {
-        uint8_t pair[2] = {'0', digits.ptr[i]}, nibble;
-        if (hex_decode(span_of(pair, 2), (struct room){&nibble, 1}) != ERR_OK)
-            return false;
-        x = x << 4 | nibble;
-    }
-    *out = x;
-    return true;
+    return json_is_string(value) && hex_number(hex_strip(text_of(value)), out) == ERR_OK;
 }
 
 struct span value_bytes(struct chain *c, const json_t *value)

@@ -71,16 +71,7 @@ static enum err add_neuron(struct devchain *d, uint16_t netuid, uint16_t uid,
                    {"Emission", 8},   {"Consensus", 2},      {"Incentive", 2},
                    {"Dividends", 2},  {"ValidatorTrust", 2}, {"PruningScores", 2},
                    {"LastUpdate", 8}, {"ValidatorPermit", 1}};
-    struct row keys = row_u16_u16("Keys", netuid, uid), owner = row_account("Owner", hotkey);
-    enum err e = dev_write(d, &keys, hotkey_span(hotkey));
-    if (e == ERR_OK)
-        e = dev_write(d, &owner, hotkey_span(coldkey));
-    if (e == ERR_OK)
-        e = dev_put_number(d, row_u16_account("Uids", netuid, hotkey), uid, 2);
-    if (e == ERR_OK)
-        e = dev_put_number(d, row_account_u16("IsNetworkMember", hotkey, netuid), 1, 1);
-    if (e == ERR_OK)
-        e = dev_put_number(d, row_u16_u16("BlockAtRegistration", netuid, uid), d->at, 8);
+    enum err e = dev_put_neuron(d, netuid, uid, hotkey, coldkey, d->at);
     if (e == ERR_OK)
         e = dev_put_number(d, row_u16("SubnetworkN", netuid), uid + 1u, 2);
     for (size_t i = 0; i < COUNT_OF(vectors) && e == ERR_OK; i++)

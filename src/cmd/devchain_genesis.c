@@ -76,19 +76,10 @@ static enum err put_neuron(struct devchain *d, uint16_t uid, const struct hotkey
                            const struct hotkey *coldkey, bool validates)
 {
     uint16_t netuid = d->config.netuid;
-    struct row keys = row_u16_u16("Keys", netuid, uid), owner = row_account("Owner", hotkey);
     uint64_t stake;
     if (!mul_ok(d->config.stake_tao, RAO_PER_TAO, &stake))
         return ERR_TOO_BIG;
-    enum err e = dev_write(d, &keys, hotkey_span(hotkey));
-    if (e == ERR_OK)
-        e = dev_write(d, &owner, hotkey_span(coldkey));
-    if (e == ERR_OK)
-        e = dev_put_number(d, row_u16_account("Uids", netuid, hotkey), uid, 2);
-    if (e == ERR_OK)
-        e = dev_put_number(d, row_account_u16("IsNetworkMember", hotkey, netuid), 1, 1);
-    if (e == ERR_OK)
-        e = dev_put_number(d, row_u16_u16("BlockAtRegistration", netuid, uid), 0, 8);
+    enum err e = dev_put_neuron(d, netuid, uid, hotkey, coldkey, 0);
     if (e == ERR_OK && validates)
         e = dev_put_number(d, row_account_u16("TotalHotkeyAlpha", hotkey, netuid), stake, 8);
     if (e == ERR_OK)

@@ -62,22 +62,12 @@ static json_t *author_pending(struct rpc_call *c)
 /* A number as clients write it: JSON's own, or hexadecimal digits. */
 static bool take_number(const json_t *value, uint64_t *out)
 {
-    uint64_t x = 0;
     struct span digits = hex_strip(span_of(json_string_value(value), json_string_length(value)));
     if (json_is_integer(value) && json_integer_value(value) >= 0) {
         *out = (uint64_t)json_integer_value(value);
         return true;
     }
-    if (!json_is_string(value) || digits.len == 0 || digits.len > 16)
-        return false;
-    for (size_t i = 0; i < digits.len; i++) {
-        uint8_t pair[2] = {'0', digits.ptr[i]}, nibble;
-        if (hex_decode(span_of(pair, 2), (struct room){&nibble, 1}) != ERR_OK)
-            return false;
-        x = x << 4 | nibble;
-    }
-    *out = x;
-    return true;
+    return json_is_string(value) && hex_number(digits, out) == ERR_OK;
 }
 
 static json_t *hash_of_number(struct rpc_call *c, const json_t *number)

@@ -184,6 +184,22 @@ enum err dev_put_element(struct devchain *d, struct row r, uint32_t index, size_
     return dev_write(d, &r, wr_done(&w));
 }
 
+enum err dev_put_neuron(struct devchain *d, uint16_t netuid, uint16_t uid,
+                        const struct hotkey *hotkey, const struct hotkey *coldkey, uint64_t block)
+{
+    struct row keys = row_u16_u16("Keys", netuid, uid), owner = row_account("Owner", hotkey);
+    enum err e = dev_write(d, &keys, hotkey_span(hotkey));
+    if (e == ERR_OK)
+        e = dev_write(d, &owner, hotkey_span(coldkey));
+    if (e == ERR_OK)
+        e = dev_put_number(d, row_u16_account("Uids", netuid, hotkey), uid, 2);
+    if (e == ERR_OK)
+        e = dev_put_number(d, row_account_u16("IsNetworkMember", hotkey, netuid), 1, 1);
+    if (e == ERR_OK)
+        e = dev_put_number(d, row_u16_u16("BlockAtRegistration", netuid, uid), block, 8);
+    return e;
+}
+
 /* ---- The subnet ---- */
 
 bool dev_uid(struct devchain *d, uint16_t netuid, const struct hotkey *key, uint16_t *uid)

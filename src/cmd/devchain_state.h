@@ -41,6 +41,10 @@ uint64_t dev_element(struct devchain *d, struct row r, uint32_t index, size_t wi
 enum err dev_put_element(struct devchain *d, struct row r, uint32_t index, size_t width,
                          uint64_t value);
 
+/* What names a neuron: its keys, its place, and the block of its registration. */
+enum err dev_put_neuron(struct devchain *d, uint16_t netuid, uint16_t uid,
+                        const struct hotkey *hotkey, const struct hotkey *coldkey, uint64_t block);
+
 /* Whether key is a neuron of the subnet, and which. */
 bool dev_uid(struct devchain *d, uint16_t netuid, const struct hotkey *key, uint16_t *uid);
 uint64_t dev_stake(struct devchain *d, uint16_t netuid, const struct hotkey *key);

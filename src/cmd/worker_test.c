@@ -8,14 +8,6 @@
 #include "base/test.h"
 #include "cmd/worker_probe.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-
 /* How the probe ended: its exit code, or 128 and the signal. */
 static int attempt(const char *name)
 {
@@ -98,7 +90,7 @@ static void test_descriptors_are_closed(void **state)
 static void test_the_clock_is_gone(void **state)
 {
     (void)state;
-#if defined(__x86_64__) && !defined(SANITIZED)
+#if defined(__x86_64__) && !SANITIZED
     int clock = attempt("clock");
     /* Where the C library's clock is no instruction, it is a system call. */
     assert_true(clock == 128 + SIGSEGV || clock == 128 + SIGSYS);
@@ -109,7 +101,7 @@ static void test_the_clock_is_gone(void **state)
 static void test_memory_is_limited(void **state)
 {
     (void)state;
-#ifndef SANITIZED
+#if !SANITIZED
     assert_int_equal(attempt("two gigabytes"), PROBE_REFUSED);
 #endif
 }

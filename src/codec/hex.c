@@ -32,6 +32,20 @@ enum err hex_decode(struct span text, struct room out)
     return ERR_OK;
 }
 
+enum err hex_number(struct span digits, uint64_t *out)
+{
+    uint64_t x = 0;
+    if (digits.len == 0 || digits.len > 16)
+        return ERR_MALFORMED;
+    for (size_t i = 0; i < digits.len; i++) {
+        if (values[digits.ptr[i]] == 0)
+            return ERR_MALFORMED;
+        x = x << 4 | (values[digits.ptr[i]] - 1u);
+    }
+    *out = x;
+    return ERR_OK;
+}
+
 struct span hex_strip(struct span text)
 {
     if (text.len >= 2 && text.ptr[0] == '0' && text.ptr[1] == 'x')

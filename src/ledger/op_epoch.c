@@ -1,16 +1,23 @@
 #include "epoch/epoch.h"
 #include "ledger/state.h"
 
+/* What WEIGHTS and SEAL have in common: a member's, in this epoch, once. */
+static enum reject may_close(const struct turn *t, uint64_t epoch, bool done)
+{
+    if (!ledger_is_member(t->l, t->signer))
+        return REJECT_NOT_VALIDATOR;
+    if (epoch != t->l->meta.epoch)
+        return REJECT_WRONG_EPOCH;
+    return done ? REJECT_DUPLICATE : REJECT_NONE;
+}
+
 enum reject op_check_weights(struct turn *t, const struct op_weights *b)
 {
     struct ledger *l = t->l;
     struct state_candidate c;
-    if (!ledger_is_member(l, t->signer))
-        return REJECT_NOT_VALIDATOR;
-    if (b->epoch != l->meta.epoch)
-        return REJECT_WRONG_EPOCH;
-    if (l->has_weights)
-        return REJECT_DUPLICATE;
+    enum reject why = may_close(t, b->epoch, l->has_weights);
+    if (why != REJECT_NONE)
+        return why;
     if (!state_get_candidate(l, &l->work, &c) || c.weights.epoch != b->epoch ||
         c.cutoff != b->cutoff)
         return REJECT_WRONG_MATRIX;
@@ -38,12 +45,9 @@ enum reject op_check_seal(struct turn *t, const struct op_seal *b)
 {
     struct ledger *l = t->l;
     struct state_candidate c;
-    if (!ledger_is_member(l, t->signer))
-        return REJECT_NOT_VALIDATOR;
-    if (b->epoch != l->meta.epoch)
-        return REJECT_WRONG_EPOCH;
-    if (l->sealed)
-        return REJECT_DUPLICATE;
+    enum reject why = may_close(t, b->epoch, l->sealed);
+    if (why != REJECT_NONE)
+        return why;
     bool right = state_get_candidate(l, &l->work, &c) && c.log_size == b->log_size &&
                  hash_equal(&c.log_root, &b->log_root) &&
                  hash_equal(&l->now.quorum.hash, &b->valset);

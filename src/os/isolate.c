@@ -14,17 +14,6 @@
 
 #include "os/pipe.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
-
 enum {
     RUNNER = 1 << ISOLATE_RUNNER,
     WARDEN = 1 << ISOLATE_WARDEN,

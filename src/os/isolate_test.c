@@ -8,17 +8,6 @@
 
 #include "os/filter_test.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
-
 enum { KEPT = 20, ALSO_KEPT = 22 };
 static const char made[] = "/tmp/platform_isolate_test";
 
