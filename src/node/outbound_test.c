@@ -281,6 +281,7 @@ static void a_set_is_that_of_a_boundary(void **state)
     hear_boundary(b, &m);
     assert_int_equal(n->epochs.next_count, 0);
     assert_true(epochs_refuse(n, 50));
+    assert_true(epochs_refuse(n, ledger_valset(n->ledger)->chain_block)); /* our own set's */
     assert_false(epochs_refuse(n, 51));
     m = boundary(51, 51);
     hear_boundary(b, &m);

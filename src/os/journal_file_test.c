@@ -140,6 +140,15 @@ static void test_a_torn_tail_is_cut_and_written_over(void **state)
     journal_file_close(j);
 }
 
+static off_t size_of_file(int generation)
+{
+    struct stat st;
+    int fd = open_file(generation);
+    assert_int_equal(fstat(fd, &st), 0);
+    close(fd);
+    return st.st_size;
+}
+
 static void test_damage_and_gaps_are_refused(void **state)
 {
     (void)state;
@@ -160,19 +169,24 @@ static void test_damage_and_gaps_are_refused(void **state)
     close(fd);
     j = reopen("abc", ERR_OK);
     journal_file_close(j);
-    char path[128];
+    /* Only the newest file may end in the middle of something. */
+    char path[128], other[128];
+    off_t size = size_of_file(1);
+    fd = open_file(1);
+    assert_int_equal(ftruncate(fd, size - 1), 0);
+    reopen("", ERR_CORRUPT);
+    assert_int_equal(size_of_file(1), size - 1); /* It is left as it is. */
+    assert_int_equal(pwrite(fd, "b", 1, size - 1), 1);
+    close(fd);
+    j = reopen("abc", ERR_OK);
+    journal_file_close(j);
     snprintf(path, sizeof path, "%s/journal.000002", folder);
     unlink(path);
     reopen("", ERR_CORRUPT);
-}
-
-static off_t size_of_file(int generation)
-{
-    struct stat st;
-    int fd = open_file(generation);
-    assert_int_equal(fstat(fd, &st), 0);
-    close(fd);
-    return st.st_size;
+    /* A file in the place of another. */
+    snprintf(other, sizeof other, "%s/journal.000001", folder);
+    assert_int_equal(rename(other, path), 0);
+    reopen("", ERR_CORRUPT);
 }
 
 /* The file's end moves once in a while and not with each flush; what stands ahead
