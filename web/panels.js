@@ -137,7 +137,7 @@ export function evaluations(list, policies) {
       ? meter(s.evaluation.memory, cap(s).memory_bytes, size(s.evaluation.memory)) : '-')],
     ['outcome', (s) => (s.final ? badge(s.final.outcome, s.final.outcome === 'ok' ? 'good' : 'warn') : s.evaluation?.phase ?? '-')],
     ['score', (s) => (s.final?.outcome === 'ok' ? score(s.final.score) : '-'), 'num'],
-  ], rows, 'No submissions yet.'));
+  ], rows, 'No submissions in the last epochs.'));
 }
 
 export function auditHead(head, set) {

@@ -8,6 +8,7 @@
 
 #include "codec/hex.h"
 #include "crypto/hash.h"
+#include "crypto/ss58.h"
 #include "os/files.h"
 #include "rpc/rpc.h"
 
@@ -230,7 +231,7 @@ int client_complain(struct client *c, const char *what)
         return cmd_complain(c->code, "the node cannot be asked", c->rpc, c->message,
                             "start platformd, or name another node with --rpc or PLATFORM_RPC");
     if (c->reject[0] != 0)
-        return cmd_complain(c->code, what, c->reject, client_reject_text(c->reject), NULL);
+        return client_refused(c, what, c->reject);
     return cmd_complain(c->code, what, c->rpc, c->message,
                         c->code == EXIT_NOT_READY ? "try again in a while" : NULL);
 }
@@ -238,9 +239,29 @@ int client_complain(struct client *c, const char *what)
 json_t *client_call(struct client *c, const char *method, json_t *params)
 {
     json_t *result = client_ask(c, method, params);
-    if (result == NULL)
+    if (result != NULL)
+        return result;
+    if (c->code == EXIT_UNREACHABLE || c->reject[0] != 0) {
         client_complain(c, method);
-    return result;
+    } else {
+        char where[1200];
+        snprintf(where, sizeof where, "%s of %s", method, c->rpc);
+        cmd_complain(c->code, "the node has no such answer", where, c->message,
+                     c->code == EXIT_NOT_READY ? "try again in a while" : NULL);
+    }
+    return NULL;
+}
+
+bool client_is_address(struct client *c, const char *text)
+{
+    struct hotkey key;
+    if (ss58_to_hotkey(span_of(text, strlen(text)), &key) == ERR_OK)
+        return true;
+    c->code =
+        cmd_complain(EXIT_USAGE, "not the address of a hotkey", text, NULL,
+                     "an SS58 address, which begins with 5; `platform key show FILE` prints a "
+                     "key's");
+    return false;
 }
 
 bool client_pause(struct client *c)

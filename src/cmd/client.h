@@ -80,5 +80,9 @@ bool client_send_op(struct client *c, const char *hotkey_file, const struct op_b
                     bool wait, struct hash *id);
 /* What a reject code means to the one who sent the operation. */
 const char *client_reject_text(const char *reject);
+/* client_refused complains of an operation with this reject code; returns c->code. */
+int client_refused(struct client *c, const char *what, const char *reject);
+/* client_is_address: else complains. */
+bool client_is_address(struct client *c, const char *text);
 
 #endif

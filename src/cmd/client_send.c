@@ -16,39 +16,64 @@ enum { SEND_TRIES = 5, NONCE_SPREAD = 48, UNKNOWN_MAX = 25 };
 
 static_assert((int)NONCE_SPREAD * 4 < (int)REPLAY_WINDOW);
 
+/* What a reject code means to the one who sent the operation, and what to do. */
+static const struct reject_words {
+    const char *code, *why, *fix;
+} reject_words[] = {
+    {"bad_signature", "the signature is not the signer's", "sign it with the hotkey that it names"},
+    {"wrong_network", "it is signed for another network", "ask a node of that network (--rpc)"},
+    {"wrong_epoch", "its epoch has passed, or is not there yet", "send it again"},
+    {"replayed", "its nonce has been used", "send it again"},
+    {"not_owner", "only the subnet owner's hotkey may do this",
+     "name the owner's key with --hotkey"},
+    {"not_validator", "only a validator of the current set may do this",
+     "name the key of one of `platform validators` with --hotkey"},
+    {"unknown_challenge", "there is no such challenge", "see `platform challenge list`"},
+    {"challenge_state",
+     "the challenge is not in the state that this needs: it goes from registered to approved to "
+     "active to retired",
+     "see `platform challenge list`; activate --wait waits for the approval"},
+    {"duplicate",
+     "the same has been done before; a submission's bytes count once, whoever sent them",
+     "nothing is left to do; `platform submission list` shows the first one"},
+    {"unknown_submission", "there is no such submission", "see `platform submission list`"},
+    {"commit_missing", "nothing was committed before the reveal", NULL},
+    {"commit_mismatch", "it is not what was committed", NULL},
+    {"window_closed", "the window for it is closed", NULL},
+    {"not_segment_end", "not at the end of a segment", NULL},
+    {"wrong_set", "another set of validators follows", NULL},
+    {"wrong_matrix", "another weight matrix follows from the state", NULL},
+    {"wrong_seal", "the log is another one", NULL},
+    {"bad_evidence", "it does not prove anything", NULL},
+    {"limit",
+     "over a limit: too many submissions in this epoch, too large for the challenge's input cap, "
+     "shares of the active challenges over 10,000, or the state is full",
+     "see the caps in `platform challenge show`, or try again in the next epoch"},
+    {"malformed", "not a well-formed operation: a name, share, policy or size is out of bounds",
+     "`platform challenge check DIR` tells which; docs/authors.md has the bounds"},
+    {"too_late", "too late in this epoch", "send it again in the next one"},
+    {"not_registered", "the hotkey is not registered on the subnet",
+     "register it on the chain; the network sees it from the next epoch on"},
+};
+
+static const struct reject_words *words_of(const char *reject)
+{
+    static const struct reject_words other = {"", "the network refused it", NULL};
+    for (size_t i = 0; i < COUNT_OF(reject_words); i++)
+        if (strcmp(reject_words[i].code, reject) == 0)
+            return &reject_words[i];
+    return &other;
+}
+
 const char *client_reject_text(const char *reject)
 {
-    static const char *const texts[][2] = {
-        {"bad_signature", "the signature is not the signer's"},
-        {"wrong_network", "it is signed for another network"},
-        {"wrong_epoch", "its epoch has passed, or is not there yet; sign it anew"},
-        {"replayed", "its nonce has been used, or is far ahead; sign it anew"},
-        {"not_owner", "only the subnet owner's hotkey may do this"},
-        {"not_validator", "only a validator of the current set may do this"},
-        {"unknown_challenge", "there is no such challenge"},
-        {"challenge_state", "the challenge is not in the state that this needs: it goes from "
-                            "registered to approved to active to retired"},
-        {"duplicate", "the same has been done before"},
-        {"unknown_submission", "there is no such submission"},
-        {"commit_missing", "nothing was committed before the reveal"},
-        {"commit_mismatch", "it is not what was committed"},
-        {"window_closed", "the window for it is closed"},
-        {"not_segment_end", "not at the end of a segment"},
-        {"wrong_set", "another set of validators follows"},
-        {"wrong_matrix", "another weight matrix follows from the state"},
-        {"wrong_seal", "the log is another one"},
-        {"bad_evidence", "it does not prove anything"},
-        {"limit", "over a limit: too many submissions in this epoch, too large for the challenge's "
-                  "input cap, shares of the active challenges over 10,000, or the state is full"},
-        {"malformed",
-         "not a well-formed operation: a name, share, policy or size is out of bounds"},
-        {"too_late", "too late in this epoch; send it in the next one"},
-        {"not_registered", "the hotkey is not registered on the subnet"},
-    };
-    for (size_t i = 0; i < COUNT_OF(texts); i++)
-        if (strcmp(texts[i][0], reject) == 0)
-            return texts[i][1];
-    return "the network refused it";
+    return words_of(reject)->why;
+}
+
+int client_refused(struct client *c, const char *what, const char *reject)
+{
+    const struct reject_words *w = words_of(reject);
+    return cmd_complain(c->code, what, reject, w->why, w->fix);
 }
 
 static struct sr25519_keypair *read_key(struct client *c, const char *path)
@@ -116,8 +141,8 @@ static enum fate rejected(struct client *c, const char *reject)
 {
     if (strcmp(reject, "replayed") == 0 || strcmp(reject, "wrong_epoch") == 0)
         return FATE_AGAIN;
-    c->code = cmd_complain(EXIT_REFUSED, "the operation is refused", reject,
-                           client_reject_text(reject), NULL);
+    c->code = EXIT_REFUSED;
+    client_refused(c, "the operation is refused", reject);
     return FATE_FAILED;
 }
 

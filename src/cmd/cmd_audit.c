@@ -40,10 +40,13 @@ static bool find_leading(struct client *c, const char *score, struct hash *id)
     const char *colon = strchr(score, ':');
     size_t len = colon == NULL ? 0 : (size_t)(colon - score), i;
     if (len == 0 || len >= sizeof hotkey) {
-        c->code = cmd_complain(EXIT_USAGE, "not HOTKEY:CHALLENGE", score, NULL, NULL);
+        c->code = cmd_complain(EXIT_USAGE, "not HOTKEY:CHALLENGE", score, NULL,
+                               "an SS58 address, a colon, the name or id of a challenge");
         return false;
     }
     snprintf(hotkey, sizeof hotkey, "%.*s", (int)len, score);
+    if (!client_is_address(c, hotkey))
+        return false;
     json_t *challenge = client_challenge(c, colon + 1);
     if (challenge == NULL)
         return false;

@@ -328,6 +328,8 @@ int cmd_score(int argc, char **argv)
         return c.code;
     if (strcmp(c.words[0], "explain") != 0)
         return cmd_usage(usage);
+    if (!client_is_address(&c, c.words[1]))
+        return c.code;
     if (!onchain_netuid(netuid_text, &netuid, &c.code))
         return c.code;
     if (url != NULL) {

@@ -86,8 +86,9 @@ static bool fits(struct client *c, const json_t *challenge, size_t size)
     if (size <= cap)
         return true;
     snprintf(why, sizeof why, "%zu bytes; the challenge takes %llu", size, (unsigned long long)cap);
-    c->code = cmd_complain(EXIT_REFUSED, "the file is too large", client_text(challenge, "name"),
-                           why, NULL);
+    c->code =
+        cmd_complain(EXIT_REFUSED, "the file is too large", client_text(challenge, "name"), why,
+                     "hand in something smaller; the cap is the challenge's input_bytes");
     return false;
 }
 
