@@ -526,6 +526,35 @@ static void a_blob_has_its_bounds(void **state)
     assert_int_equal(b->sent_count, 1);
 }
 
+/* --- the next set */
+
+/* A leader's word makes us read a block of the chain once; when no epoch ended there,
+ * or it is no later than our set's, never again, and nobody votes for it. */
+static void a_false_boundary_is_read_once(void **state)
+{
+    struct bench *b = *state;
+    struct epochs *e = &b->node->epochs;
+    struct op_epoch proposed = {.next = {.chain_block = 50}};
+    uint64_t ours = ledger_valset(b->node->ledger)->chain_block;
+    e->finalized = 49;
+    assert_null(epochs_expected(b->node, &proposed, &b->arena));
+    assert_int_equal(e->boundary_wanted, 0); /* not there yet */
+    e->finalized = 50;
+    assert_null(epochs_expected(b->node, &proposed, &b->arena));
+    assert_int_equal(e->boundary_wanted, 50);
+    assert_false(epochs_refuse(b->node, 50));
+    e->boundary_wanted = 0;
+    e->refused[e->refused_count++] = 50; /* The chain has answered. */
+    assert_true(epochs_refuse(b->node, 50));
+    assert_null(epochs_expected(b->node, &proposed, &b->arena));
+    assert_int_equal(e->boundary_wanted, 0);
+    assert_false(epochs_refuse(b->node, 51));
+    assert_true(epochs_refuse(b->node, ours));
+    node_on_chain_up(b->node, b->now_ms);
+    node_on_chain_down(b->node, CHAIN_WHY_CLOSED, b->now_ms);
+    assert_false(epochs_refuse(b->node, 50)); /* Another endpoint may know better. */
+}
+
 /* --- peers that come and go */
 
 /* Who leaves is replaced at once where it was asked, and nowhere else. */
@@ -784,6 +813,7 @@ int main(void)
         BENCH_TEST(an_unfit_module_is_told_of_once),
         BENCH_TEST(one_miner_does_not_take_all_turns),
         BENCH_TEST(records_are_flushed_when_they_must_be),
+        BENCH_TEST(a_false_boundary_is_read_once),
         BENCH_TEST(after_a_refused_commit_nothing_leaves),
         BENCH_TEST(after_a_refused_flush_nothing_leaves),
         BENCH_TEST(after_a_refused_record_nothing_leaves),

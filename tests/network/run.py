@@ -428,7 +428,7 @@ def disk_is_full(net, victim, place):
         if time.monotonic() > deadline:
             raise Failure("the node goes on with a full disk")
     said = net.log(f"node{victim}")[mark:]
-    if "error:" not in said or "free some space" not in said:
+    if "error:" not in said or "the disk has room" not in said:
         raise Failure(f"it stopped without saying why: {said[-500:]}")
     net.decide(others)
     os.unlink(filler)
