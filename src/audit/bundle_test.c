@@ -500,6 +500,9 @@ static void test_an_operation_that_was_none(void **state)
     struct world *w = world_open_with((struct log){.rooted = true});
     prove(w, 2, 0);
     assert_fails(w, "entry");
+    w = world_open_with((struct log){.unchained = true});
+    prove(w, 1, 5); /* The one behind the score; the other two are no neighbours. */
+    assert_fails(w, "entry");
 }
 
 /* The set of one epoch certifies nothing of another. */

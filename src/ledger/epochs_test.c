@@ -597,7 +597,12 @@ static void a_batch_is_checked_before_the_vote(void **state)
     assert_int_equal(ledger_check_batch(l, 31, both, &e.epoch, &n->scratch), LEDGER_INVALID);
     assert_int_equal(ledger_check_batch(l, 32, both, NULL, &n->scratch), LEDGER_WAIT);
     assert_int_equal(ledger_check_batch(l, 32, both, &e.epoch, &n->scratch), LEDGER_VALID);
-    struct op_epoch other = e.epoch;
+    struct op_epoch other = e.epoch, found = {0};
+    assert_true(ledger_batch_epoch(both, &n->scratch, &found));
+    assert_int_equal(found.next.chain_block, e.epoch.next.chain_block);
+    assert_false(ledger_batch_epoch((struct span){0}, &n->scratch, &found));
+    assert_false(ledger_batch_epoch(net_batch(n, ops, 1), &n->scratch, &found));
+    assert_false(ledger_batch_epoch(net_batch(n, ops, 0), &n->scratch, &found));
     other.next.chain_block++;
     assert_int_equal(ledger_check_batch(l, 32, both, &other, &n->scratch), LEDGER_INVALID);
     struct span order[2] = {ops[1], ops[0]};
