@@ -102,7 +102,7 @@ enum err kv_open(struct kv **out, struct arena *arena, uint32_t entries_max, uin
     return ERR_OK;
 }
 
-/* The leaf that key would be found at; the trie is not empty. */
+/* The leaf that key would be found at from ref down. */
 static uint32_t descend(const struct kv *m, uint32_t ref, struct span key)
 {
     const struct node *n = node_at(m, ref);
@@ -113,12 +113,21 @@ static uint32_t descend(const struct kv *m, uint32_t ref, struct span key)
     return ref;
 }
 
+/* The leaf that a new key has to be told from; 0: the trie is empty. */
+static uint32_t meet(const struct kv *m, const struct trie *t, struct span key)
+{
+    return t->root == 0 ? 0 : descend(m, t->root, key);
+}
+
+static bool is_at(const struct kv *m, uint32_t ref, struct span key)
+{
+    return ref != 0 && span_equal(leaf_key(node_at(m, ref)), key);
+}
+
 static uint32_t find(const struct kv *m, const struct trie *t, struct span key)
 {
-    if (t->root == 0)
-        return 0;
-    uint32_t ref = descend(m, t->root, key);
-    return span_equal(leaf_key(node_at(m, ref)), key) ? ref : 0;
+    uint32_t ref = meet(m, t, key);
+    return is_at(m, ref, key) ? ref : 0;
 }
 
 static uint32_t leaf_new(struct kv *m, struct span key, struct span value)
@@ -185,13 +194,14 @@ static bool insert(struct kv *m, struct trie *t, uint32_t leaf, uint32_t bit)
     return true;
 }
 
-static enum err put(struct kv *m, struct trie *t, struct span key, struct span value)
+/* at: what meet said of the key. */
+static enum err put(struct kv *m, struct trie *t, uint32_t at, struct span key, struct span value)
 {
-    if (t->root == 0) {
+    if (at == 0) {
         t->root = leaf_new(m, key, value);
         return t->root == 0 ? ERR_NO_MEMORY : ERR_OK;
     }
-    struct span met = leaf_key(node_at(m, descend(m, t->root, key)));
+    struct span met = leaf_key(node_at(m, at));
     uint32_t bit = first_difference(met, key);
     if (bit == LEAF && met.len != key.len)
         return ERR_CONFLICT;
@@ -235,7 +245,8 @@ static void take_out(struct kv *m, struct trie *t, struct span key)
 
 static enum err note_change(struct kv *m, struct span key)
 {
-    return find(m, &m->changes, key) != 0 ? ERR_OK : put(m, &m->changes, key, (struct span){0});
+    uint32_t at = meet(m, &m->changes, key);
+    return is_at(m, at, key) ? ERR_OK : put(m, &m->changes, at, key, (struct span){0});
 }
 
 enum err kv_put(struct kv *m, struct span key, struct span value)
@@ -243,20 +254,21 @@ enum err kv_put(struct kv *m, struct span key, struct span value)
     if (key.len == 0 || key.len > KV_KEY_SIZE_MAX || value.len == 0 ||
         value.len > KV_VALUE_SIZE_MAX)
         return ERR_TOO_BIG;
-    uint32_t old = find(m, &m->state, key);
+    uint32_t at = meet(m, &m->state, key);
+    bool is_new = !is_at(m, at, key);
     uint64_t before = 0;
-    if (old != 0) {
-        struct span is = leaf_value(node_at(m, old));
+    if (!is_new) {
+        struct span is = leaf_value(node_at(m, at));
         if (span_equal(is, value))
             return ERR_OK;
         before = key.len + is.len;
     }
     uint64_t bytes = m->bytes - before + key.len + value.len;
-    if (bytes > m->bytes_max || (old == 0 && count_at(m, m->state.root) >= m->entries_max))
+    if (bytes > m->bytes_max || (is_new && count_at(m, m->state.root) >= m->entries_max))
         return ERR_FULL;
     enum err e = note_change(m, key);
     if (e == ERR_OK)
-        e = put(m, &m->state, key, value);
+        e = put(m, &m->state, at, key, value);
     if (e == ERR_OK)
         m->bytes = bytes;
     return e;
