@@ -16,12 +16,16 @@
 #include "chain/chain.h"
 #include "chain/storage.h"
 
+/* What stands for a long run of digits in the text that is parsed; no digits itself. */
+#define CLIENT_LIFTED "lifted"
+
 enum {
     REQUESTS_MAX = 16,
     OUTS_MAX = 16,
     CLIENT_METADATA_MAX = 1 << 20,  /* its bytes */
     CLIENT_METADATA_ROOM = 3 << 19, /* and its tables */
     CLIENT_SCRATCH_SIZE = 2 << 20,
+    LIFTED_MIN = 16 << 10,      /* digits */
     CLIENT_CALL_MAX = 40 << 10, /* a reveal of CALL_WEIGHTS_MAX fits */
     CLIENT_TEXT_MAX = 2 * CLIENT_CALL_MAX + 4096,
     CHECK_KEYS_MAX = 2,
@@ -132,6 +136,7 @@ struct chain {
     struct chain_counters counters;
     struct trace trace;
     struct arena scratch;
+    struct span lifted; /* digits of the frame at hand, CLIENT_LIFTED in its text */
     struct arena metadata_arena;
     struct metadata metadata;
     bool has_metadata;

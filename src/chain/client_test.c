@@ -117,6 +117,7 @@ static void test_a_greeting_of_another_shape_is_refused(void **state)
         {"state_getMetadata", "\"result\":\"0x6d657461\"", CHAIN_WHY_RUNTIME},
         {"state_getMetadata", "\"result\":\"0x6d6574610d00\"", CHAIN_WHY_RUNTIME},
         {"state_getMetadata", "\"result\":17", CHAIN_WHY_RUNTIME},
+        {"state_getMetadata", "\"result\":\"0xlifted\"", CHAIN_WHY_RUNTIME},
         {"chain_subscribeFinalizedHeads", "\"error\":{\"code\":1}", CHAIN_WHY_GARBAGE},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -126,6 +127,30 @@ static void test_a_greeting_of_another_shape_is_refused(void **state)
         connect_now(b);
         assert_int_equal(b->downs, 1);
         assert_int_equal(b->why, cases[i].why);
+        close_bench(b);
+    }
+}
+
+/* Long strings do not go through the parser, and are no less looked at. */
+static void test_long_digits_that_are_none_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        char digit; /* instead of one in the middle */
+        uint32_t dropped, downs;
+    } cases[] = {{'0', 0, 0}, {'0', 1, 1}, {'g', 0, 1}, {'\\', 0, 1}, {'"', 0, 1}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct bench *b = open_bench(SPEC_293);
+        size_t size = strlen(b->metadata);
+        char *middle = b->metadata + size / 2;
+        if (cases[i].digit != '0')
+            *middle = cases[i].digit;
+        memcpy(b->metadata + size - 1 - cases[i].dropped, "\"", 2);
+        answer(b, "state_getMetadata", b->metadata);
+        start(b);
+        connect_now(b);
+        assert_int_equal(b->downs, cases[i].downs);
+        assert_int_equal(b->readies, 1 - cases[i].downs);
         close_bench(b);
     }
 }
@@ -457,6 +482,7 @@ int main(void)
         cmocka_unit_test(test_garbage_ends_the_connection),
         cmocka_unit_test(test_what_the_driver_saw_is_told_and_counted),
         cmocka_unit_test(test_a_greeting_of_another_shape_is_refused),
+        cmocka_unit_test(test_long_digits_that_are_none_are_refused),
         cmocka_unit_test(test_redials_back_off_within_bounds),
         cmocka_unit_test(test_an_endpoint_that_stops_answering_is_left),
         cmocka_unit_test(test_heads_in_odd_forms_and_orders),

@@ -270,6 +270,8 @@ bool value_number(const json_t *value, uint64_t *out)
 struct span value_bytes(struct chain *c, const json_t *value)
 {
     struct span digits = hex_strip(text_of(value));
+    if (span_equal(digits, SPAN_LITERAL(CLIENT_LIFTED)))
+        digits = c->lifted;
     if (!json_is_string(value) || digits.len < 2)
         return (struct span){0};
     struct room out = {arena_raw(&c->scratch, digits.len / 2), digits.len / 2};
