@@ -313,9 +313,10 @@ enum err metadata_parse(struct span bytes, struct arena *arena, struct metadata 
     return ERR_OK;
 }
 
+/* Most names differ in their first letter. */
 static bool is_named(struct span s, const char *name)
 {
-    return span_equal(s, span_of(name, strlen(name)));
+    return s.len != 0 && s.ptr[0] == (uint8_t)name[0] && span_equal(s, span_of(name, strlen(name)));
 }
 
 const struct metadata_pallet *metadata_pallet(const struct metadata *m, const char *name)

@@ -166,11 +166,20 @@ static const struct dev_call {
 
 static const struct dev_call *find_call(struct devchain *d, struct span call)
 {
-    uint8_t numbers[2];
-    for (size_t i = 0; i < COUNT_OF(calls) && call.len >= 2; i++)
-        if (metadata_call(&d->metadata, calls[i].pallet, calls[i].name, numbers) == ERR_OK &&
-            memcmp(numbers, call.ptr, 2) == 0)
+    const struct metadata_pallet *p = NULL;
+    struct metadata_variant v = {0};
+    for (size_t i = 0; i < COUNT_OF(calls) && call.len >= 2; i++) {
+        const struct metadata_pallet *own = metadata_pallet(&d->metadata, calls[i].pallet);
+        if (own == NULL || own->index != call.ptr[0])
+            continue;
+        /* Its variants are walked once. */
+        if (p == NULL &&
+            metadata_variant_at(&d->metadata, own->call_type, call.ptr[1], &v) != ERR_OK)
+            return NULL;
+        p = own;
+        if (span_equal(v.name, span_of(calls[i].name, strlen(calls[i].name))))
             return &calls[i];
+    }
     return NULL;
 }
 
