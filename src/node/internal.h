@@ -16,7 +16,11 @@
  *   actions.c    what this validator wants decided: approvals, attestations
  *   epochs.c     the chain: sets, the end of an epoch
  *   anchors.c    the sealed log to the chain
- *   weights.c    weights to the chain: set, or committed and revealed */
+ *   weights.c    weights to the chain: set, or committed and revealed
+ *   bundle.c     a score's proof in one file
+ *   mempool.c    operations that wait (mempool.h)
+ *   host.c       the node and its p2p host (host.h)
+ *   view.c, metrics.c   what RPC shows of it (view.h) */
 #ifndef NODE_INTERNAL_H
 #define NODE_INTERNAL_H
 
@@ -284,9 +288,17 @@ struct node {
     } weights;
 };
 
+/* In all of these: X_tick is called a few times a second, X_load once at node_open,
+ * with the errors of the store; what they return is the scratch arena's or the node's,
+ * and borrowed until the next call. */
+
 /* --- node.c */
+/* Queues an event (copied) for the consensus core; consensus_step works it off. */
 void node_follow_up(struct node *n, const struct bft_event *ev);
+/* Our state is not what the others certified (NODE-4): alarms, and never votes
+ * again.  why: a stable name. */
 void node_drift(struct node *n, const char *why);
+/* What waits in the mempool is other than it was: the core hears of it this turn. */
 void node_pending_changed(struct node *n);
 
 /* --- recall.c: a new journal file has begun; a finalized head is seen. */
@@ -297,24 +309,36 @@ void recall_head(struct node *n, uint64_t block);
 void node_fail(struct node *n, const char *why, enum err e);
 
 /* --- consensus.c */
+/* The event, and after it everything that was queued, with all effects. */
 void consensus_step(struct node *n, const struct bft_event *ev);
+/* Hands in the batch that the core waits for, unless an operation of ours that
+ * belongs into it is still being signed.  Nothing wanted: nothing done. */
 void consensus_try_propose(struct node *n);
+/* Answers the checks that had to wait: for the chain, a checkpoint, or a blob. */
 void consensus_recheck(struct node *n);
 
 /* --- execute.c */
 void execute_slot(struct node *n, const struct bft_effect *fx);
+/* body: encoded audit_body, borrowed.  ERR_NO_MEMORY, or what decoding says. */
 enum err execute_append_entry(struct node *n, uint64_t height, uint64_t epoch, struct span body);
 
 /* --- storage.c */
 enum err storage_load(struct node *n);
+/* checkpoint: encoded, stable; what it covers is written and synced, and the
+ * journal before it goes. */
 void storage_stable(struct node *n, struct span checkpoint);
+/* Asks one peer for the decided slots from seq on; sends those to one that asks. */
 void storage_fetch(struct node *n, uint64_t seq);
 void storage_serve(struct node *n, struct peer *to, uint64_t seq);
 /* One record of DB_META in a transaction of its own; an empty value removes it. */
 bool storage_keep(struct node *n, struct span key, struct span value);
+/* The encoded bft_decided of a slot, from memory or the store. */
 bool storage_decided(struct node *n, uint64_t seq, struct span *bytes);
 
 /* --- signing.c */
+/* Asks the signer at the end of the turn.  The answer comes by signing_release to
+ * gossip_op_signed, peers_on_own_binding, epochs_extrinsic_signed or the core.
+ * The caller fills in the rest of the sign_wait.  NULL: too many wait. */
 struct sign_wait *signing_ask(struct node *n, enum sign_purpose purpose,
                               const struct signer_request_body *body);
 bool signing_is_under_way(const struct node *n, enum sign_purpose purpose,
@@ -322,27 +346,35 @@ bool signing_is_under_way(const struct node *n, enum sign_purpose purpose,
 /* When the oldest unanswered request was made; UINT64_MAX: none. */
 uint64_t signing_oldest_ms(const struct node *n);
 void signing_send(struct node *n);
+/* Uses the answers whose journal records are durable (NODE-1), oldest first. */
 void signing_release(struct node *n);
 
 /* --- peers.c */
-struct peer *peers_find(struct node *n, const struct peer_id *id);
+struct peer *peers_find(struct node *n, const struct peer_id *id); /* NULL: not connected */
 void peers_tick(struct node *n);
-void peers_new_set(struct node *n);
+void peers_new_set(struct node *n); /* who is which member now */
+/* To every connection that speaks for member, or for all of them (BFT_ALL).
+ * False: there is none, or none took it. */
 bool peers_send_member(struct node *n, uint32_t member, struct span frame);
-struct span peers_bft_frame(struct node *n, struct span message);
+struct span peers_bft_frame(struct node *n, struct span message); /* in scratch */
 void peers_on_own_binding(struct node *n, const struct sign_wait *w);
 
 /* --- gossip.c */
-void gossip_announce(struct node *n);
+void gossip_announce(struct node *n); /* publishes what was accepted in this turn */
 void gossip_tick(struct node *n);
+/* Judges anew what came before the slot that it stands on. */
 void gossip_after_slot(struct node *n);
 void gossip_op_signed(struct node *n, const struct sign_wait *w);
+/* Has an operation of ours signed; subject tells it from others that are under
+ * way.  with_proposal: it goes into our next batch and not to the others.
+ * ERR_FULL: too many wait for the signer. */
 enum err gossip_want_op(struct node *n, const struct op_body *body, const struct hash *subject,
                         bool with_proposal);
 
 /* --- blobs.c */
 bool blobs_have(struct node *n, const struct hash *name);
 void blobs_commit(struct node *n); /* Before any other transaction, and at the end of a turn. */
+/* Fetches a blob, from members first, unless it is here or on its way. */
 void blobs_want(struct node *n, const struct hash *name, uint32_t size);
 void blobs_on_frame(struct node *n, const struct peer_id *from, struct span frame);
 void blobs_on_peer_down(struct node *n, const struct peer_id *peer);
@@ -350,7 +382,7 @@ void blobs_tick(struct node *n);
 
 /* --- evaluate.c */
 void evaluate_tick(struct node *n);
-struct job *evaluate_job(struct node *n, const struct hash *submission);
+struct job *evaluate_job(struct node *n, const struct hash *submission); /* NULL: none */
 const struct run *evaluate_run(const struct node *n, const struct hash *submission);
 
 /* --- actions.c */
@@ -361,10 +393,13 @@ size_t epochs_arena_size(void);
 enum err epochs_open(struct node *n);
 void epochs_close(struct node *n);
 void epochs_tick(struct node *n);
+/* What a proposal that names a block must be; NULL: that block has not been read
+ * here yet, and is asked for. */
 const struct op_epoch *epochs_expected(struct node *n, const struct op_epoch *proposed,
                                        struct arena *scratch);
 /* No set can be taken from this block, whatever comes. */
 bool epochs_refuse(const struct node *n, uint64_t block);
+/* EPOCH for the newest boundary later than our set's; NULL: none yet. */
 const struct op_epoch *epochs_next(struct node *n, struct arena *scratch);
 /* Why a metagraph was read. */
 enum { EPOCHS_TOKEN_LATEST = 1, EPOCHS_TOKEN_BOUNDARY };
@@ -373,7 +408,7 @@ void epochs_extrinsic_signed(struct node *n, const struct sign_wait *w);
 
 /* --- anchors.c */
 enum err anchors_load(struct node *n);
-enum err anchors_put(struct node *n);
+enum err anchors_put(struct node *n); /* in the transaction of a checkpoint */
 void anchors_on_seal(struct node *n, uint64_t epoch);
 void anchors_tick(struct node *n);
 void anchors_on_result(struct node *n, const struct chain_out *out);
@@ -382,11 +417,13 @@ void anchors_on_result(struct node *n, const struct chain_out *out);
 enum { WEIGHTS_TOKEN_SET = 1, WEIGHTS_TOKEN_COMMIT, WEIGHTS_TOKEN_REVEAL, WEIGHTS_TOKENS_END };
 enum { ANCHOR_TOKEN = WEIGHTS_TOKENS_END };
 enum err weights_load(struct node *n);
-void weights_start(struct node *n);
+void weights_start(struct node *n); /* what was decided and is not on the chain yet */
+/* The decided matrix of epoch is to be put on the chain; an older one is not any more. */
 void weights_want(struct node *n, uint64_t epoch);
 void weights_on_metagraph(struct node *n, const struct chain_metagraph *m);
 void weights_on_result(struct node *n, const struct chain_out *out);
 void weights_tick(struct node *n);
+/* Whether the chain's next reading can tell something about them. */
 bool weights_are_open(const struct node *n);
 /* In the scratch arena. */
 bool weights_commit_at(const struct node *n, uint32_t index, struct rpc_commit *out);
