@@ -243,6 +243,7 @@ uint32_t submit_keys(struct chain *c, enum request_kind kind,
                      struct storage_key keys[CHECK_KEYS_MAX])
 {
     const struct submit *s = submit_active(c);
+    assert(s != NULL); /* Both kinds of request end with it. */
     enum err e =
         storage_key_account(&c->metadata, "System", "Account", &c->config.hotkey, &keys[0]);
     assert(e == ERR_OK); /* Asked for when the metadata was taken. */
