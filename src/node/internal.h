@@ -324,8 +324,8 @@ enum err execute_append_entry(struct node *n, uint64_t height, uint64_t epoch, s
 
 /* --- storage.c */
 enum err storage_load(struct node *n);
-/* checkpoint: encoded, stable; what it covers is written and synced, and the
- * journal before it goes. */
+/* checkpoint: encoded, stable; what it covers is written and synced, and a journal
+ * file that ends before the window goes. */
 void storage_stable(struct node *n, struct span checkpoint);
 /* Asks one peer for the decided slots from seq on; sends those to one that asks. */
 void storage_fetch(struct node *n, uint64_t seq);
