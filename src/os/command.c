@@ -7,7 +7,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
 
 static bool find_in(const char *folders, const char *name, char *out, size_t out_size)
 {

@@ -15,7 +15,6 @@
 
 #include "os/files.h"
 
-extern char **environ;
 
 /* Fields 3 and 22 of /proc/PID/stat; the name in between may hold anything, so
  * counting begins behind its last parenthesis. */
