@@ -12,6 +12,7 @@
 
 #include "base/base.h"
 #include "cmd/platform.h"
+#include "crypto/sr25519.h"
 #include "ledger_msg.h"
 
 enum { CLIENT_WORDS_MAX = 4, CLIENT_POLL_MS = 200, CLIENT_PIECE_MAX = 60000 };
@@ -68,6 +69,11 @@ bool client_hash(const char *text, struct hash *out);
 json_t *client_hex(struct span bytes);
 /* hex of a text, in malloc'd memory.  ERR_MALFORMED; ERR_NO_MEMORY. */
 enum err client_bytes(const char *hex, struct span *out);
+
+/* client_read_key: the hotkey in a file, or in standard input ('-'), with the password that
+ * PLATFORM_KEY_PASSWORD holds until then.  No core of this process is written any more.  False:
+ * complained, *code. */
+bool client_read_key(const char *path, struct sr25519_keypair **key, int *code);
 
 /* client_blob_put: sends bytes piece by piece; again when another client was in
  * between. */

@@ -9,6 +9,7 @@
 #include "crypto/ss58.h"
 #include "ledger/ledger.h"
 #include "os/files.h"
+#include "os/harden.h"
 #include "rpc/rpc.h"
 #include "signer/keyfile.h"
 
@@ -76,28 +77,53 @@ int client_refused(struct client *c, const char *what, const char *reject)
     return cmd_complain(c->code, what, reject, w->why, w->fix);
 }
 
-static struct sr25519_keypair *read_key(struct client *c, const char *path)
+static enum err read_input(const char *path, struct span *out)
 {
-    struct span bytes = {0};
-    struct sr25519_keypair *key = NULL;
-    const char *password = getenv("PLATFORM_KEY_PASSWORD");
-    if (path == NULL) {
-        c->code = cmd_complain(EXIT_USAGE, "no hotkey is named", NULL, NULL,
-                               "--hotkey FILE; `platform key new FILE` makes one");
-        return NULL;
-    }
-    enum err e = file_read(path, KEYFILE_SIZE_MAX, &bytes);
+    if (strcmp(path, "-") != 0)
+        return file_read(path, KEYFILE_SIZE_MAX, out);
+    uint8_t *bytes = malloc(KEYFILE_SIZE_MAX + 1);
+    if (bytes == NULL)
+        return ERR_NO_MEMORY;
+    *out = span_of(bytes, fread(bytes, 1, KEYFILE_SIZE_MAX + 1, stdin));
+    return ERR_OK;
+}
+
+bool client_read_key(const char *path, struct sr25519_keypair **key, int *code)
+{
+    static const char variable[] = "PLATFORM_KEY_PASSWORD";
+    struct span bytes = {0}, password = {0};
+    const char *step = NULL;
+    char *given = getenv(variable);
+    if (given != NULL)
+        password = span_of(given, strlen(given));
+    enum err e = harden_process(&step);
     if (e == ERR_OK)
-        e = keyfile_parse(bytes, span_of(password, password != NULL ? strlen(password) : 0), &key);
+        e = read_input(path, &bytes);
+    if (e == ERR_OK)
+        e = keyfile_parse(bytes, password, key);
     if (bytes.ptr != NULL) {
         secret_wipe((void *)(uintptr_t)bytes.ptr, bytes.len);
         free((void *)(uintptr_t)bytes.ptr);
     }
-    if (e != ERR_OK) {
-        c->code = cmd_complain(EXIT_FAILED, "the hotkey cannot be read", path, cmd_file_why(e),
-                               e == ERR_DENIED ? "set PLATFORM_KEY_PASSWORD" : NULL);
-        return NULL;
+    if (given != NULL) {
+        secret_wipe(given, password.len); /* also what /proc shows of us */
+        unsetenv(variable);
     }
+    if (e == ERR_OK)
+        return true;
+    *code = cmd_complain(EXIT_FAILED, "the hotkey cannot be read", path, cmd_file_why(e),
+                         e == ERR_DENIED ? "set PLATFORM_KEY_PASSWORD" : NULL);
+    return false;
+}
+
+static struct sr25519_keypair *read_key(struct client *c, const char *path)
+{
+    struct sr25519_keypair *key = NULL;
+    if (path == NULL)
+        c->code = cmd_complain(EXIT_USAGE, "no hotkey is named", NULL, NULL,
+                               "--hotkey FILE; `platform key new FILE` makes one");
+    else
+        client_read_key(path, &key, &c->code);
     return key;
 }
 

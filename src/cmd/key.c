@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/platform.h"
+#include "cmd/client.h"
 #include "codec/hex.h"
 #include "crypto/secret.h"
 #include "crypto/ss58.h"
@@ -40,33 +40,12 @@ static int make(const char *path)
     return EXIT_DONE;
 }
 
-static enum err read_input(const char *path, struct span *out)
-{
-    if (strcmp(path, "-") != 0)
-        return file_read(path, KEYFILE_SIZE_MAX, out);
-    uint8_t *bytes = malloc(KEYFILE_SIZE_MAX + 1);
-    if (bytes == NULL)
-        return ERR_NO_MEMORY;
-    size_t n = fread(bytes, 1, KEYFILE_SIZE_MAX + 1, stdin);
-    *out = span_of(bytes, n);
-    return ERR_OK;
-}
-
 static int show(const char *path)
 {
-    struct span bytes = {0};
     struct sr25519_keypair *key = NULL;
-    const char *password = getenv("PLATFORM_KEY_PASSWORD");
-    enum err e = read_input(path, &bytes);
-    if (e == ERR_OK)
-        e = keyfile_parse(bytes, span_of(password, password != NULL ? strlen(password) : 0), &key);
-    if (bytes.ptr != NULL) {
-        secret_wipe((void *)(uintptr_t)bytes.ptr, bytes.len);
-        free((void *)(uintptr_t)bytes.ptr);
-    }
-    if (e != ERR_OK)
-        return cmd_complain(EXIT_FAILED, "the key cannot be read", path, cmd_file_why(e),
-                            e == ERR_DENIED ? "set PLATFORM_KEY_PASSWORD" : NULL);
+    int code;
+    if (!client_read_key(path, &key, &code))
+        return code;
     char text[SS58_TEXT_MAX];
     ss58_from_hotkey(sr25519_public(key), text);
     if (cmd_json()) {

@@ -357,15 +357,18 @@ def environment():
     say("... is not in the log", secret in text or b"bottom" in text)
 
 
-def dumped(words):
+def dumped(words, reads=False):
     """Whether a core is written by a process that dies of a fault, with every limit lifted before."""
     def lift():
         hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
         resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
     os.makedirs(path("cores"), exist_ok=True)
-    p = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                         preexec_fn=lift, cwd=path("cores"))
-    p.stderr.readline()
+    p = subprocess.Popen(words, stdin=subprocess.PIPE if reads else subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                         stderr=subprocess.PIPE, preexec_fn=lift, cwd=path("cores"))
+    if reads:
+        eventually(lambda: read(p.pid, "syscall").startswith(b"0 0x0 "))  # It waits in read(0, ...
+    else:
+        p.stderr.readline()
     os.kill(p.pid, signal.SIGSEGV)
     _, status = os.waitpid(p.pid, 0)
     p.returncode = status
@@ -380,6 +383,7 @@ def cores():
         say("platform-signer leaves no core",
             dumped([SIGNER, "--new-guard", "--listen", path("core.sock"), "--fd", str(one.fileno()), "--dir", path("start-core-guard"),
                     "--genesis", GENESIS, "--key-file", path("validator0")]))
+    say("platform, which reads a key, leaves no core", dumped([PLATFORM, "key", "show", "-"], reads=True))
     shutil.rmtree(path("cores"))
 
 
