@@ -39,6 +39,34 @@ static void members_have_permit_and_stake(void **state)
     arena_close(&arena);
 }
 
+/* Uids are given away again, so their order says nothing; of a hotkey that stands
+ * on two of them the lower counts. */
+static void the_order_is_that_of_hotkeys(void **state)
+{
+    (void)state;
+    struct arena arena;
+    assert_int_equal(arena_open(&arena, 1 << 20), ERR_OK);
+    struct epoch_neuron all[] = {neuron(1, true, 70), neuron(2, true, 70), neuron(3, true, 70),
+                                 neuron(2, true, 70)};
+    static const uint16_t uids[] = {30, 25, 10, 20}, want[] = {30, 20, 10};
+    for (size_t i = 0; i < COUNT_OF(all); i++)
+        all[i].uid = uids[i];
+    const struct valset_member *m;
+    const struct neuron *n;
+    uint32_t count;
+    assert_int_equal(epoch_members(all, 4, (struct stake){1}, &arena, &m, &count), ERR_OK);
+    assert_int_equal(count, 3);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(m[i].uid, want[i]);
+    assert_int_equal(epoch_registered(all, 4, &arena, &n, &count), ERR_OK);
+    assert_int_equal(count, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(n[i].uid, want[i]);
+        assert_int_equal(n[i].hotkey.bytes[1], i + 1);
+    }
+    arena_close(&arena);
+}
+
 /* 300 are eligible: those with the most stake, and of equal ones the lower. */
 static void the_richest_256_are_members(void **state)
 {
@@ -90,6 +118,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(members_have_permit_and_stake),
+        cmocka_unit_test(the_order_is_that_of_hotkeys),
         cmocka_unit_test(the_richest_256_are_members),
         cmocka_unit_test(everybody_registered_ascends),
     };
