@@ -2,7 +2,7 @@
 #include "base/test.h"
 #include "sandbox/run.h"
 
-enum { MEMORY = 4096, GAS = 1000000 };
+enum { MEMORY = 66000, GAS = 1000000 };
 
 static const struct challenge_storage_entry storage[] = {
     {SPAN_LITERAL("a"), SPAN_LITERAL("first")},
@@ -78,6 +78,7 @@ static void test_storage(void **state)
     assert_memory_equal(b->memory + 100, "value", 5);
     assert_int_equal(b->memory[105], 0xee);
     assert_int_equal(call(b, HOST_STORAGE_GET, 0, 2, 100), 0);
+    assert_int_equal(call(b, HOST_STORAGE_GET, 0, 1024, 100), 0);
     assert_true(call(b, HOST_STORAGE_GET, 0, 1025, 100) == negative(-1));
     assert_true(call(b, HOST_STORAGE_GET, MEMORY - 1, 2, 100) == negative(-100));
     assert_true(call(b, HOST_STORAGE_GET, 0, 3, MEMORY - 4) == negative(-100));
@@ -102,6 +103,8 @@ static void test_the_seed_is_agreed(void **state)
     assert_memory_not_equal(b->memory + 200, first, 32);
     assert_true(call(b, HOST_SEED, MEMORY - 10, 11, 0) == negative(-100));
     assert_int_equal(b->memory[MEMORY - 10], 0xee);
+    assert_true(call(b, HOST_SEED, 0, 65537, 0) == negative(-100));
+    assert_int_equal(call(b, HOST_SEED, 0, 65536, 0), 0);
 }
 
 static void test_the_log_is_cut_not_refused(void **state)
@@ -166,6 +169,15 @@ static void test_the_transcript_tells_calls_apart(void **state)
     struct hash kind = transcript(0, 2, HOST_EPOCH);
     assert_true(hash_equal(&a, &same));
     assert_false(hash_equal(&a, &other) || hash_equal(&a, &longer) || hash_equal(&a, &kind));
+    /* Also what the guest was given. */
+    struct bed *b = bed_open();
+    call(b, HOST_SEED, 8, 32, 0);
+    a = hasher_close(&b->run.transcript);
+    b = bed_open();
+    b->job.context.seed.bytes[0] = 1;
+    call(b, HOST_SEED, 8, 32, 0);
+    other = hasher_close(&b->run.transcript);
+    assert_false(hash_equal(&a, &other));
 }
 
 int main(void)
