@@ -164,6 +164,7 @@ static void test_limits_on_connections(void **state)
     struct p2p_endpoint from = {.family = 4, .address = {10, 0, 0, 1}, .port = 1};
     struct p2p_config c = net_config(1);
     c.limits.connections_per_address = 2;
+    c.limits.connections_pending = c.limits.connections + 1; /* The other limit is tried. */
     struct net_host *h = net_add(n, &c);
     for (uint32_t i = 0; i < 3; i++)
         p2p_on_accepted(h->p, NET_ACCEPTED | (1000 + i), &from, n->now_ms);
@@ -172,6 +173,12 @@ static void test_limits_on_connections(void **state)
     from.address[3] = 2;
     p2p_on_accepted(h->p, NET_ACCEPTED | 2000, &from, n->now_ms);
     assert_int_equal(p2p_counters(h->p)->accepts, 3);
+    for (uint32_t i = 0; i < 2 * c.limits.connections; i++) {
+        from.address[2] = (uint8_t)(i + 1);
+        p2p_on_accepted(h->p, NET_ACCEPTED | (3000 + i), &from, n->now_ms);
+    }
+    assert_int_equal(p2p_counters(h->p)->accepts, c.limits.connections);
+    assert_true(p2p_counters(h->p)->closed[P2P_WHY_CONNECTIONS] >= c.limits.connections);
     n->count = 1;
     p2p_deinit(h->p);
     arena_close(&h->arena);

@@ -236,6 +236,26 @@ static void test_hostile_frames(void **state)
     assert_int_equal(FRAME("\0\0\0\x9\0\0\0\3\0\0\0\2xy"), YAMUX_FINE);
 }
 
+/* A window is for all frames together: what is not read is not made room for. */
+static void test_many_frames_share_one_window(void **state)
+{
+    (void)state;
+    struct world *w = open_world();
+    (void)yamux_open(&w->a.y, 0);
+    assert_int_equal(pump(&w->a, &w->b, 99, 1 << 16), YAMUX_FINE);
+    static const uint8_t body[1024];
+    uint32_t sent = 0;
+    for (; w->b.y.why == YAMUX_FINE && sent < 2 * YAMUX_WINDOW_MAX; sent += sizeof body) {
+        static const uint8_t head[] = {0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 4, 0};
+        (void)yamux_in(&w->b.y, span_of(head, sizeof head), 0);
+        if (w->b.y.why == YAMUX_FINE)
+            (void)yamux_in(&w->b.y, span_of(body, sizeof body), 0);
+    }
+    assert_int_equal(w->b.y.why, YAMUX_OVER_WINDOW);
+    assert_int_equal(sent, (256 << 10) + sizeof body);
+    close_world(w);
+}
+
 static void test_floods_meet_their_bounds(void **state)
 {
     (void)state;
@@ -311,6 +331,7 @@ int main(void)
         cmocka_unit_test(test_window_grows_only_for_a_fast_reader),
         cmocka_unit_test(test_senders_take_turns),
         cmocka_unit_test(test_hostile_frames),
+        cmocka_unit_test(test_many_frames_share_one_window),
         cmocka_unit_test(test_floods_meet_their_bounds),
         cmocka_unit_test(test_budget_bounds_a_peer),
         cmocka_unit_test(test_reset_reaches_the_other_side),

@@ -175,6 +175,16 @@ static void no_way_back(void **state)
     assert_int_equal(vote(d, BFT_TYPE_PREPARE, 5, 3, 99, 1), BACK);
 }
 
+/* Who has announced a new view has left those before it, also without a vote. */
+static void a_new_view_closes_those_before_it(void **state)
+{
+    struct desk *d = *state;
+    assert_int_equal(vote(d, BFT_TYPE_NEW_VIEW, 5, 4, 0, 1), YES);
+    assert_int_equal(vote(d, BFT_TYPE_COMMIT, 5, 3, 1, 1), BACK);
+    assert_int_equal(vote(d, BFT_TYPE_VIEW_CHANGE, 5, 3, 0, 1), BACK);
+    assert_int_equal(vote(d, BFT_TYPE_COMMIT, 5, 4, 1, 1), YES);
+}
+
 /* The first epoch has the number zero. */
 static void a_new_key_begins_at_zero(void **state)
 {
@@ -317,7 +327,9 @@ static void a_snapshot_keeps_the_floors(void **state)
     d->record_count = count;
     start(d);
     assert_int_equal(vote(d, BFT_TYPE_COMMIT, 5, 8, last + 1, 1), BACK);
-    assert_int_equal(vote(d, BFT_TYPE_COMMIT, 5, 9, last + 1, 1), YES);
+    assert_int_equal(vote(d, BFT_TYPE_COMMIT, 5, 10, 1, 1), BACK); /* the slot that gave way */
+    assert_int_equal(vote(d, BFT_TYPE_COMMIT, 5, 10, 2, 1), YES);  /* and the first that did not */
+    assert_int_equal(vote(d, BFT_TYPE_COMMIT, 5, 10, last + 1, 1), YES);
 }
 
 static void a_journal_that_contradicts_itself_is_refused(void **state)
@@ -605,6 +617,7 @@ int main(void)
         DESK_TEST(one_statement_for_one_place),
         DESK_TEST(no_leap_to_the_last_epoch),
         DESK_TEST(no_way_back),
+        DESK_TEST(a_new_view_closes_those_before_it),
         DESK_TEST(a_new_key_begins_at_zero),
         DESK_TEST(a_short_snapshot_is_complete),
         DESK_TEST(no_memory_is_told),
