@@ -25,8 +25,8 @@ static int open_world(void **state)
     sample_open(&w->sample);
     struct rpc_config c = {.view = &w->sample.view,
                            .blob_bytes_max = BLOB_MAX,
-                           .host_count = 1,
-                           .hosts = {"validator.example:8443"}};
+                           .host_count = 2,
+                           .hosts = {"validator.example:8443", "plain.example"}};
     assert_int_equal(arena_open(&w->memory, rpc_arena_size(&c)), ERR_OK);
     assert_int_equal(rpc_init(&w->rpc, &w->memory, &c), ERR_OK);
     *state = w;
@@ -130,7 +130,10 @@ static void test_says_what_is_wrong_with_a_request(void **state)
         {"{", RPC_PARSE},
         {"\xff", RPC_PARSE},
         {"{\"a\":1,\"a\":2}", RPC_PARSE},
-        {"[[[[[[[[[[]]]]]]]]]]", RPC_PARSE},
+        {"[[[[[[[[[]]]]]]]]]", RPC_PARSE},
+        /* As deep as it may be, and deeper. */
+        {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\",\"params\":[[[[[[[]]]]]]]}", RPC_METHOD},
+        {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\",\"params\":[[[[[[[[]]]]]]]]}", RPC_PARSE},
         {"[]", RPC_REQUEST},
         {"5", RPC_PARSE},
         {"{\"id\":1}", RPC_REQUEST},
@@ -400,8 +403,9 @@ static struct rpc_answer get(struct world *w, enum rpc_verb verb, const char *pa
 static void test_answers_under_its_own_names_only(void **state)
 {
     struct world *w = *state;
-    static const char *const good[] = {"127.0.0.1:9000", "localhost", "[::1]:80", "[::1]",
-                                       "validator.example:8443"};
+    static const char *const good[] = {
+        "127.0.0.1:9000",         "localhost",     "[::1]:80",        "[::1]",
+        "validator.example:8443", "plain.example", "plain.example:99"};
     static const char *const bad[] = {"",
                                       "evil.example",
                                       "127.0.0.1.evil.example",
@@ -488,6 +492,29 @@ static void test_events_are_kept_for_a_reader_who_returns(void **state)
     assert_int_equal(cursor, 10 + RPC_EVENTS_MAX); /* The newest one. */
 }
 
+static void test_an_event_tells_all_kinds_of_fields(void **state)
+{
+    struct world *w = *state;
+    struct trace t = {0};
+    struct trace_event *e = trace_add(&t, TRACE_WARN, "a.b");
+    const struct hash h = {{0xab}};
+    const struct hotkey key = {{0}};
+    struct span text;
+    uint64_t cursor = 0;
+    trace_u64(e, "n", UINT64_MAX);
+    trace_hash(e, "h", &h);
+    trace_hotkey(e, "k", &key);
+    rpc_event(w->rpc, e, 5);
+    assert_true(rpc_next_event(w->rpc, &cursor, &text));
+    static const char want[] =
+        "id: 1\ndata: {\"time_ms\":5,\"level\":\"warn\",\"event\":\"a.b\",\"fields\":{"
+        "\"n\":18446744073709551615,"
+        "\"h\":\"ab00000000000000000000000000000000000000000000000000000000000000\","
+        "\"k\":\"5C4hrfjw9DjXZTzV3MwzrrAr9P1MJhSrvWGWqi1eSuyUpnhM\"}}\n\n";
+    assert_int_equal(text.len, sizeof want - 1);
+    assert_memory_equal(text.ptr, want, text.len);
+}
+
 static void test_an_event_with_too_much_to_tell_tells_its_name(void **state)
 {
     struct world *w = *state;
@@ -552,6 +579,7 @@ int main(void)
         IN_WORLD(test_health_follows_the_node),
         IN_WORLD(test_the_page_is_served_and_kept_by_its_tag),
         IN_WORLD(test_events_are_kept_for_a_reader_who_returns),
+        IN_WORLD(test_an_event_tells_all_kinds_of_fields),
         IN_WORLD(test_an_event_with_too_much_to_tell_tells_its_name),
         cmocka_unit_test(test_emit_escapes_and_knows_when_it_is_full),
     };
