@@ -261,59 +261,6 @@ static void a_blob_is_served_part_by_part(void **state)
     }
 }
 
-/* When the room for blobs is used up those go that nothing needs; what came just
- * now may be needed in a moment, and is kept until it has waited for long. */
-static void uploads_do_not_fill_the_store(void **state)
-{
-    struct bench *b = *state;
-    uint8_t bytes[1000] = {0};
-    struct hash first, name = {0};
-    b->node->config.blobs_bytes_max = 100 << 10;
-    for (uint32_t i = 0; i < 300; i++) {
-        memcpy(bytes, &i, sizeof i);
-        b->node->now_ms += i < 200 ? 0 : 1000;
-        assert_int_equal(node_put_blob(b->node, span_of(bytes, sizeof bytes), &name), ERR_OK);
-        first = i == 236 ? name : first;
-    }
-    assert_true(blobs_have(b->node, &name) && blobs_have(b->node, &first));
-    assert_true(b->node->counters.blobs_dropped >= 190);
-    b->node->config.blobs_bytes_max = 10 << 10;
-    memcpy(bytes, "new", 4);
-    assert_int_equal(node_put_blob(b->node, span_of(bytes, sizeof bytes), &name), ERR_FULL);
-    assert_int_equal(b->node->counters.blobs_no_room, 1);
-    assert_int_equal(b->node->disk_trouble, 0);
-    b->node->now_ms += 100000;
-    assert_int_equal(node_put_blob(b->node, span_of(bytes, sizeof bytes), &name), ERR_OK);
-    assert_true(blobs_have(b->node, &name));
-    assert_false(blobs_have(b->node, &first));
-    blobs_commit(b->node);
-}
-
-/* A stranger gets no blob that is not known to be decided. */
-static void an_undecided_blob_is_no_strangers(void **state)
-{
-    struct bench *b = *state;
-    struct hash name;
-    struct blob_frame f = {.tag = BLOB_FRAME_REQUEST, .request = {.token = 4, .length = 100}};
-    uint8_t memory[256];
-    assert_int_equal(node_put_blob(b->node, SPAN_LITERAL("a tour"), &f.request.blob), ERR_OK);
-    name = f.request.blob;
-    node_on_peer_up(b->node, &b->peer, b->now_ms);
-    struct span frame = blob_frame_encode(&f, (struct room){memory, sizeof memory});
-    node_on_frame(b->node, &b->peer, P2P_BLOB, frame, b->now_ms);
-    assert_int_equal(b->sent.answer.token, 4);
-    assert_memory_equal(&b->sent.answer.blob, &name, sizeof name);
-    assert_int_equal(b->sent.answer.size, 0);
-    assert_int_equal(b->node->counters.blobs_withheld, 1);
-    peers_find(b->node, &b->peer)->bound = true; /* of a hotkey that is no member */
-    node_on_frame(b->node, &b->peer, P2P_BLOB, frame, b->now_ms);
-    assert_int_equal(b->sent.answer.size, 0);
-    peers_find(b->node, &b->peer)->member = 1;
-    node_on_frame(b->node, &b->peer, P2P_BLOB, frame, b->now_ms);
-    assert_int_equal(b->sent.answer.size, 6);
-    assert_int_equal(b->node->counters.blobs_withheld, 2);
-}
-
 static struct peer_id other_peer(uint8_t number)
 {
     return (struct peer_id){.len = 3, .bytes = {8, 8, number}};
@@ -804,8 +751,6 @@ int main(void)
         BENCH_TEST(a_blob_is_what_its_name_says),
         BENCH_TEST(a_silent_member_is_not_asked),
         BENCH_TEST(a_blob_is_served_part_by_part),
-        BENCH_TEST(an_undecided_blob_is_no_strangers),
-        BENCH_TEST(uploads_do_not_fill_the_store),
         BENCH_TEST(a_liar_cannot_put_the_blame_on_another),
         BENCH_TEST(a_dripping_peer_is_left_for_another),
         BENCH_TEST(blobs_of_nobody_give_way),

@@ -79,7 +79,11 @@ void recall_rotated(struct node *n)
 
 void recall_head(struct node *n, uint64_t block)
 {
-    if (n->config.recall.vote_after_block != UINT64_MAX)
+    uint64_t after = n->config.recall.vote_after_block;
+    /* The chain client goes back only from a head that no endpoint ever reached: a
+     * quarantine that stands on a lie ends where a true head was seen. */
+    bool lied = block < n->epochs.finalized && block < after;
+    if (after != UINT64_MAX && !lied)
         return;
     n->config.recall.vote_after_block = block;
     if (!keep_own(n))
