@@ -157,6 +157,9 @@ static bool is_quarantined(struct sim *s, const struct sim_node *m, uint64_t epo
 void checks_signs(struct sim *s, const struct sim_node *m, const struct bft_statement *st)
 {
     const struct epoch_set *e = set_of(s, st->epoch);
+    if (m->drifted)
+        sim_fail(s, "node %u signs a %s although its state differs", m->index,
+                 bft_type_name(st->type));
     if (is_quarantined(s, m, st->epoch))
         sim_fail(s, "node %u lost its votes at block %llu and signs a %s in epoch %llu of %llu",
                  m->index, (unsigned long long)m->wiped_block, bft_type_name(st->type),
@@ -341,6 +344,9 @@ static void compare_checkpoint(struct sim *s, struct sim_node *m)
     size_t mark = arena_mark(&c->scratch);
     if (m->view.rpc.checkpoint(m->view.rpc.ctx, &c->scratch, &p)) {
         uint64_t seq = p.cert.statement.seq;
+        if (m->sick && seq > m->sick_slot)
+            sim_fail(s, "node %u keeps checkpoint %llu, which is not of its state", m->index,
+                     (unsigned long long)seq);
         log_checks_stable(s, m, &p);
         uint8_t memory[BFT_CHECKPOINT_AUX_SIZE_MAX];
         struct hash roots = hash_tagged(
@@ -418,6 +424,11 @@ void checks_heard(struct sim *s, struct sim_node *m, const struct trace_event *e
     } else if (strcmp(e->name, "submission.final") == 0) {
         struct hash id = id_of(e);
         compare_final(s, m, &id, number_of(e, "seq"));
+    } else if (strcmp(e->name, "node.drift") == 0 && m->sick) {
+        m->drifted = true;
+        s->result->drifts++;
+        sim_at(s, 2000000 + prng_below(&m->prng, 4000000),
+               (struct sim_event){.kind = EV_RENEW, .node = m->index}, (struct span){0});
     } else if (strcmp(e->name, "node.drift") == 0 && !m->byzantine) {
         sim_fail(s, "node %u raises the drift alarm: %s", m->index,
                  e->field_count > 0 ? e->fields[0].word : "");

@@ -19,6 +19,7 @@
  *   dissent     who reveals another result is named beside the final one, and
  *               does not make it
  *   quarantine  who lost votes signs none in an epoch that began before
+ *   drift       a state that is not the certified one is noticed, and ends all voting
  *   damage      a store that does not hold together does not open
  *   genesis     nobody goes on talking to a chain of another genesis
  *   rotation    a journal file that goes holds nothing that is still needed */

@@ -7,6 +7,7 @@
 #include "cmd/logline.h"
 #include "codec/wr.h"
 #include "crypto/sr25519.h"
+#include "node/internal.h"
 
 enum { DB_BYTES = 512 << 20 };
 #define FLUSH_REFUSED UINT64_MAX
@@ -287,6 +288,8 @@ static void world_evaluate(void *ctx, uint64_t token, struct span job, uint32_t 
     (void)wall_ms;
     if (!alive(m))
         return;
+    if (m->drifted)
+        sim_fail(m->sim, "node %u evaluates although its state differs", m->index);
     struct sim_event ev = {
         .kind = EV_EVALUATED, .node = m->index, .life = m->life, .number = token};
     uint64_t delay = 500 + prng_below(&m->prng, 200000);
@@ -461,6 +464,19 @@ void machine_damage(struct sim_node *m)
     machine_wipe(m, LOSE_ALL);
 }
 
+/* A bit of its memory is another one: its log has a root of its own from here on. */
+void machine_sicken(struct sim_node *m)
+{
+    struct audit_tree *tree = &m->node->tree;
+    struct bft_view_info info;
+    if (tree->size == 0)
+        return;
+    tree->peaks[__builtin_ctzll(tree->size)].bytes[0] ^= 1;
+    node_bft_info(m->node, &info);
+    m->sick = true;
+    m->sick_slot = info.executed;
+}
+
 void machine_start(struct sim_node *m)
 {
     struct sim *s = m->sim;
@@ -515,8 +531,9 @@ void machine_stop(struct sim_node *m, bool torn)
     m->node = NULL;
     m->up = m->dying = false;
     m->crash_in = m->append_fails_in = m->flush_fails_in = 0;
-    m->signer_is_down = false;
+    m->signer_is_down = m->sick = m->drifted = false;
     m->life++;
+    db_mem_fail_at(d->db, 0); /* The operator sees to it first. */
     db_mem_crash(d->db);
     for (uint32_t i = 0; i < s->count; i++)
         if (s->nodes[i].node != NULL && !carried)
@@ -702,6 +719,8 @@ void machine_event(struct sim_node *m, struct sim_event *ev)
     case EV_PARTITION:
     case EV_HEAL:
     case EV_RESUME:
+    case EV_DRIFT:
+    case EV_RENEW:
         break; /* Not a machine's own. */
     }
     machine_after(m);

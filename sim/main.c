@@ -148,7 +148,8 @@ static void print_one(const struct sim_config *c, const struct sim_result *r)
     printf(
         "seed %llu %s trace %016llx nodes %u %s faults %05x: %llu events, %llu virtual s, "
         "%llu slots, %llu checkpoints, %llu epochs, %llu finals, %llu crashes, %llu view changes, "
-        "%llu evidence, %llu lies, %llu dissents, %llu damages, %llu full disks, %llu chain lies\n",
+        "%llu evidence, %llu lies, %llu dissents, %llu damages, %llu full disks, %llu chain lies, "
+        "%llu drifts\n",
         (unsigned long long)c->seed, r->ok ? "ok" : "FAILED", (unsigned long long)r->trace,
         r->nodes, r->bytes ? "bytes" : "messages", r->faults, (unsigned long long)r->events,
         (unsigned long long)r->virtual_ms / 1000, (unsigned long long)r->decided,
@@ -157,7 +158,7 @@ static void print_one(const struct sim_config *c, const struct sim_result *r)
         (unsigned long long)r->view_changes, (unsigned long long)r->evidence,
         (unsigned long long)r->lies, (unsigned long long)r->dissents,
         (unsigned long long)r->damages, (unsigned long long)r->full_disks,
-        (unsigned long long)r->chain_lies);
+        (unsigned long long)r->chain_lies, (unsigned long long)r->drifts);
     if (!r->ok)
         print_repeat(c, r);
     fflush(stdout);

@@ -6,6 +6,19 @@
 
 enum { HEALED_MS = 180000, PAUSE_MS = 4000, SCRATCH_SIZE = 8 << 20 };
 
+/* From numbers of its own, so that the other faults of a seed are what they were. */
+static void draw_drift(struct sim *s)
+{
+    struct prng own;
+    prng_init(&own, s->config.seed ^ 0x6472696674);
+    if (s->config.choose_faults && prng_chance(&own, 3, 4))
+        s->faults &= ~(uint32_t)SIM_DRIFT;
+    if (s->faults & SIM_DRIFT)
+        sim_at(s, (5000 + prng_below(&own, s->config.chaos_ms / 2)) * 1000,
+               (struct sim_event){.kind = EV_DRIFT, .node = (uint32_t)prng_below(&own, s->count)},
+               (struct span){0});
+}
+
 static void draw(struct sim *s)
 {
     const struct sim_config *c = &s->config;
@@ -13,7 +26,7 @@ static void draw(struct sim *s)
                    ? c->nodes
                    : (prng_chance(&s->prng, 7, 10) ? 4 : 4 + (uint32_t)prng_below(&s->prng, 4));
     s->faults = c->faults;
-    for (uint32_t f = 1; c->choose_faults && f < SIM_FAULTS_END; f <<= 1)
+    for (uint32_t f = 1; c->choose_faults && f < SIM_DRIFT; f <<= 1)
         if (prng_chance(&s->prng, 1, 2))
             s->faults &= ~f;
     s->loss = (uint32_t)prng_below(&s->prng, 200);
@@ -26,6 +39,7 @@ static void draw(struct sim *s)
     if (s->bytes)
         s->faults &=
             ~(uint32_t)(SIM_LOSS | SIM_DUPLICATE | SIM_REORDER | SIM_EQUIVOCATE | SIM_LIES);
+    draw_drift(s);
     s->result->bytes = s->bytes;
     s->result->nodes = s->count;
     s->result->faults = s->faults;
@@ -126,6 +140,24 @@ static void crash(struct sim *s, uint32_t index)
     }
 }
 
+static void drift(struct sim *s, struct sim_node *m)
+{
+    bool may = s->chaos && m->node != NULL && !m->byzantine && up_count(s) == s->count;
+    if (may && mute_count(s) < (s->count - 1) / 3)
+        machine_sicken(m);
+}
+
+/* The operator does as the node says: it starts anew from nothing. */
+static void renew(struct sim *s, struct sim_node *m)
+{
+    if (m->node == NULL || !m->drifted)
+        return;
+    machine_stop(m, false);
+    machine_wipe(m, LOSE_ALL);
+    sim_at(s, 2000000, (struct sim_event){.kind = EV_RESTART, .node = m->index, .life = m->life},
+           (struct span){0});
+}
+
 static void partition(struct sim *s)
 {
     if (!s->chaos)
@@ -197,6 +229,12 @@ static void handle(struct sim *s, struct sim_event *ev)
         break;
     case EV_HEAL:
         heal(s);
+        break;
+    case EV_DRIFT:
+        drift(s, &s->nodes[ev->node]);
+        break;
+    case EV_RENEW:
+        renew(s, &s->nodes[ev->node]);
         break;
     case EV_RESUME:
         s->nodes[ev->node].paused = false;

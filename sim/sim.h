@@ -40,7 +40,8 @@ enum sim_fault {
     SIM_SKEW = 16384,      /* clocks that are hours apart */
     SIM_DAMAGE = 32768,    /* a store that does not hold together at a restart */
     SIM_DISK_FULL = 65536, /* a disk that refuses a commit, the journal or the signer's guard */
-    SIM_FAULTS_END = 131072,
+    SIM_DRIFT = 131072,    /* a memory that changes by itself */
+    SIM_FAULTS_END = 262144,
 };
 
 struct sim_config {
@@ -61,7 +62,7 @@ struct sim_result {
     char violation[256];
     uint64_t events, virtual_ms, trace;
     uint64_t decided, epochs, finals, crashes, evidence, view_changes, checkpoints;
-    uint64_t lies, dissents, damages, full_disks, chain_lies;
+    uint64_t lies, dissents, damages, full_disks, chain_lies, drifts;
     uint32_t nodes, faults;
     bool bytes;
 };
@@ -89,6 +90,8 @@ enum sim_event_kind {
     EV_PARTITION,
     EV_HEAL,
     EV_RESUME,
+    EV_DRIFT,
+    EV_RENEW,
     EV_ACCEPTED,
     EV_DIALED,
     EV_BYTES,
@@ -145,6 +148,8 @@ struct sim_node {
     uint64_t slow_us; /* one flush */
     uint64_t skew_ms; /* its clock is ahead by that */
     bool dissents, wiped;
+    bool sick, drifted;   /* its memory has changed; it has said so */
+    uint64_t sick_slot;   /* executed by then */
     uint64_t wiped_block; /* final when a part of its disk was lost */
     struct prng prng;
 };
@@ -204,6 +209,7 @@ void machine_event(struct sim_node *m, struct sim_event *ev);
 void machine_after(struct sim_node *m);
 uint64_t machine_now(const struct sim_node *m);
 void machine_damage(struct sim_node *m);
+void machine_sicken(struct sim_node *m);
 
 /* links.c */
 void links_begin(struct sim *s);

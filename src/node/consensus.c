@@ -305,7 +305,8 @@ static void perform(struct node *n, const struct bft_effect *fx)
         on_check(n, fx);
         break;
     case BFT_FX_EXECUTE:
-        execute_slot(n, fx);
+        if (!n->drift) /* Nothing that it came to would be worth keeping. */
+            execute_slot(n, fx);
         break;
     case BFT_FX_STABLE:
         storage_stable(n, fx->bytes);

@@ -12,7 +12,8 @@
  *   NODE-3  A peer acts as a validator only after a PeerBinding signed by the
  *           validator's hotkey for the peer id that the handshake proved.
  *   NODE-4  When our state root or log root differs from the certified one at
- *           the same height, the node alarms and never votes again.
+ *           the same height, the node alarms, and neither votes, evaluates nor
+ *           executes again; what it holds that is certified it still serves.
  *   NODE-5  From the moment that the store or the journal fails nothing is
  *           written, signed or sent, not even by the rest of the same turn.
  *
