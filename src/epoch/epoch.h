@@ -64,8 +64,10 @@ struct epoch_reveal {
 /* epoch_agree: the same input, outcome, score and output. */
 bool epoch_agree(const struct attestation *a, const struct attestation *b);
 
-/* epoch_join: the index of the first reveal of a group that is a QUORUM, or
- * count when there is none; agreed and differed: who said that, who another. */
+/* epoch_join: the index of the reveal that stands for a group which is a QUORUM, or
+ * count when there is none; agreed and differed: who said that, who another.  It is
+ * the first of those in the group that most members agree with in gas, engine and
+ * transcript, too: what one of them claims of these alone comes into no log. */
 uint32_t epoch_join(const struct epoch_quorum *q, const struct epoch_reveal *reveals,
                     uint32_t count, uint8_t agreed[BFT_BITMAP_SIZE],
                     uint8_t differed[BFT_BITMAP_SIZE]);

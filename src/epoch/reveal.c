@@ -34,6 +34,35 @@ bool epoch_agree(const struct attestation *a, const struct attestation *b)
            hash_equal(&a->input, &b->input);
 }
 
+static bool same_run(const struct attestation *a, const struct attestation *b)
+{
+    return a->gas == b->gas && hash_equal(&a->engine, &b->engine) &&
+           hash_equal(&a->transcript, &b->transcript);
+}
+
+/* Whose reveal stands for the group from first on: that of most.  What a liar adds
+ * to a true result, such as its gas, is in no proof; the honest of a QUORUM are more
+ * than the liars. */
+static uint32_t spokesman(const struct epoch_reveal *reveals, uint32_t count, uint32_t first)
+{
+    uint32_t best = first, most = 0;
+    for (uint32_t i = first; i < count; i++) {
+        const struct attestation *a = reveals[i].attestation;
+        uint32_t same = 0;
+        if (!epoch_agree(reveals[first].attestation, a))
+            continue;
+        for (uint32_t j = first; j < count; j++) {
+            const struct attestation *b = reveals[j].attestation;
+            same += epoch_agree(a, b) && same_run(a, b);
+        }
+        if (same > most) {
+            best = i;
+            most = same;
+        }
+    }
+    return best;
+}
+
 uint32_t epoch_join(const struct epoch_quorum *q, const struct epoch_reveal *reveals,
                     uint32_t count, uint8_t agreed[BFT_BITMAP_SIZE],
                     uint8_t differed[BFT_BITMAP_SIZE])
@@ -49,7 +78,7 @@ uint32_t epoch_join(const struct epoch_quorum *q, const struct epoch_reveal *rev
         if (q->is(q->ctx, same)) {
             memcpy(agreed, same, sizeof same);
             memcpy(differed, other, sizeof other);
-            return i;
+            return spokesman(reveals, count, i);
         }
     }
     return count;

@@ -50,6 +50,18 @@ static void a_quorum_that_agrees_decides(void **state)
     assert_int_equal(agreed[0], 1 | 4 | 8);
     assert_int_equal(differed[0], 2);
     assert_int_equal(epoch_join(&four, NULL, 0, agreed, differed), 0);
+    /* Who lies about how it came out stands for nobody, wherever he stands. */
+    struct attestation lies[3] = {a, a, a};
+    lies[0].gas = 1;
+    lies[1].engine.bytes[0] = 1;
+    lies[2].transcript.bytes[0] = 1;
+    for (size_t i = 0; i < 3; i++) {
+        const struct epoch_reveal led[] = {{0, &lies[i]}, {1, &a}, {2, &a}};
+        assert_int_equal(epoch_join(&four, led, 3, agreed, differed), 1);
+        assert_int_equal(agreed[0], 1 | 2 | 4);
+        const struct epoch_reveal last[] = {{0, &b}, {1, &a}, {2, &lies[i]}, {3, &a}};
+        assert_int_equal(epoch_join(&four, last, 4, agreed, differed), 1);
+    }
 }
 
 static void a_commitment_hides_and_binds(void **state)

@@ -283,6 +283,31 @@ static void results_are_committed_then_revealed(void **state)
     assert_int_equal(net_do(n, &v[0], &b), REJECT_DUPLICATE);
 }
 
+/* The first of those who agree does not decide alone what the log says of gas. */
+static void a_liars_gas_comes_into_no_log(void **state)
+{
+    struct net *n = *state;
+    struct hash challenge = net_challenge(n, 10000, "tsp");
+    struct hash id = net_submit(n, 0, &challenge, "blob");
+    struct attestation all[4];
+    struct audit_body entry;
+    for (int i = 0; i < 4; i++) {
+        all[i] = test_attestation(&id, 1);
+        all[i].gas = i == 0 ? 1 : 77;
+        struct op_body b = test_commit(&all[i], &n->validators[i]);
+        assert_int_equal(net_do(n, &n->validators[i], &b), REJECT_NONE);
+    }
+    for (int i = 0; i < 3; i++) {
+        struct op_body b = test_reveal(&all[i]);
+        assert_int_equal(net_do(n, &n->validators[i], &b), REJECT_NONE);
+    }
+    assert_int_equal(net_notices(n, LEDGER_FINAL), 1);
+    assert_int_equal(audit_body_decode(n->result.entries[1], &n->scratch, &entry), ERR_OK);
+    assert_int_equal(entry.final.agreed[0], 1 | 2 | 4);
+    assert_int_equal(entry.final.gas, 77);
+    assert_int_equal(submission_of(n, &id).result.gas, 77);
+}
+
 static void a_late_reveal_is_recorded(void **state)
 {
     struct net *n = *state;
@@ -600,6 +625,7 @@ int main(void)
         NET_TEST(only_the_registered_submit),
         NET_TEST(commits_are_of_members_once),
         NET_TEST(results_are_committed_then_revealed),
+        NET_TEST(a_liars_gas_comes_into_no_log),
         NET_TEST(a_late_reveal_is_recorded),
         NET_TEST(the_window_opens_with_time),
         NET_TEST(what_is_attested_must_fit),
