@@ -281,6 +281,7 @@ def signers():
         _, err = second.communicate(timeout=WAIT_S)
         say("a second signer of one guard is refused", "" if second.returncode == 5 and "another signer has it" in err else err)
         say("... and opens no socket", "" if not os.path.exists(path("two.sock")) else "it is there")
+        eventually(lambda: os.path.exists(path("one.sock")))  # It is made after the guard is open.
         mode = [oct(os.stat(f).st_mode & 0o777) for f in (guard, path("one.sock"), os.path.join(guard, os.listdir(guard)[0]))]
         say("nobody else may look into a guard or speak to its signer", "" if mode[0] == "0o700" and mode[1] == "0o600"
             and mode[2] == "0o600" else mode)
