@@ -492,6 +492,7 @@ void machine_start(struct sim_node *m)
         links_start(m);
         c.peer = m->peer;
     }
+    db_mem_fail_at(m->disk.db, 0); /* Who starts it again has made room first. */
     enum err e = node_recall_votes(m->disk.db, m->disk.journal_started ? m->disk.generation : 0,
                                    s->now_us == 0, &c.recall);
     if (e == ERR_OK)
