@@ -64,6 +64,29 @@ static void a_quorum_that_agrees_decides(void **state)
     }
 }
 
+static bool all_of_256(const void *ctx, const uint8_t bits[BFT_BITMAP_SIZE])
+{
+    (void)ctx;
+    unsigned count = 0;
+    for (size_t i = 0; i < BFT_BITMAP_SIZE; i++)
+        count += (unsigned)__builtin_popcount(bits[i]);
+    return count == VALIDATORS_MAX;
+}
+
+static void every_member_has_a_place(void **state)
+{
+    (void)state;
+    const struct epoch_quorum all = {.is = all_of_256, .members = VALIDATORS_MAX};
+    const struct attestation a = {.outcome = OUTCOME_OK, .score = 5};
+    struct epoch_reveal reveals[VALIDATORS_MAX];
+    uint8_t agreed[BFT_BITMAP_SIZE], differed[BFT_BITMAP_SIZE];
+    for (uint16_t i = 0; i < VALIDATORS_MAX; i++)
+        reveals[i] = (struct epoch_reveal){i, &a};
+    assert_int_equal(epoch_join(&all, reveals, VALIDATORS_MAX, agreed, differed), 0);
+    assert_int_equal(epoch_join(&all, reveals, VALIDATORS_MAX - 1, agreed, differed),
+                     VALIDATORS_MAX - 1);
+}
+
 static void a_commitment_hides_and_binds(void **state)
 {
     (void)state;
@@ -90,6 +113,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_window_waits_for_all_or_for_time),
         cmocka_unit_test(a_quorum_that_agrees_decides),
+        cmocka_unit_test(every_member_has_a_place),
         cmocka_unit_test(a_commitment_hides_and_binds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -182,7 +182,26 @@ static void a_new_view_closes_those_before_it(void **state)
     assert_int_equal(vote(d, BFT_TYPE_NEW_VIEW, 5, 4, 0, 1), YES);
     assert_int_equal(vote(d, BFT_TYPE_COMMIT, 5, 3, 1, 1), BACK);
     assert_int_equal(vote(d, BFT_TYPE_VIEW_CHANGE, 5, 3, 0, 1), BACK);
+    assert_int_equal(vote(d, BFT_TYPE_VIEW_CHANGE, 5, 4, 0, 1), YES);
     assert_int_equal(vote(d, BFT_TYPE_COMMIT, 5, 4, 1, 1), YES);
+    /* The next epoch knows nothing of it. */
+    assert_int_equal(vote(d, BFT_TYPE_VIEW_CHANGE, 6, 4, 0, 2), YES);
+    assert_int_equal(vote(d, BFT_TYPE_NEW_VIEW, 6, 4, 0, 2), YES);
+}
+
+/* What an older file says of an epoch that is over binds nobody in the next. */
+static void records_of_a_past_epoch_are_passed_over(void **state)
+{
+    struct desk *d = *state;
+    uint8_t old[SIGNER_GUARD_SIZE_MAX];
+    assert_int_equal(vote(d, BFT_TYPE_COMMIT, 5, 0, 7, 1), YES);
+    assert_int_equal(vote(d, BFT_TYPE_COMMIT, 6, 0, 8, 1), YES);
+    memcpy(old, d->records[0], sizeof old);
+    memcpy(d->records[0], d->records[1], sizeof old);
+    memcpy(d->records[1], old, sizeof old);
+    start(d);
+    assert_int_equal(vote(d, BFT_TYPE_COMMIT, 6, 0, 7, 2), YES);
+    assert_int_equal(vote(d, BFT_TYPE_COMMIT, 6, 0, 8, 2), CONFLICT);
 }
 
 /* The first epoch has the number zero. */
@@ -381,7 +400,15 @@ static void only_our_own_operations_and_bindings(void **state)
                                       .hotkey = {{3}},
                                       .first_epoch = 1,
                                       .last_epoch = 2};
-    assert_int_equal(ask(d, &b).reply.verdict, YES);
+    fx = ask(d, &b);
+    assert_int_equal(fx.reply.verdict, YES);
+    memcpy(room, "PLTFBIND", 8);
+    message = peer_binding_encode(&b.binding, (struct room){room + 8, sizeof room - 8});
+    test_sign(NULL, span_of(room, 8 + message.len), &want);
+    assert_memory_equal(&want, &fx.reply.signature, sizeof want);
+    bad = b;
+    bad.binding.last_epoch = 1; /* One epoch is enough. */
+    assert_int_equal(ask(d, &bad).reply.verdict, YES);
     bad = b;
     bad.binding.network.bytes[0] = 2;
     assert_int_equal(ask(d, &bad).reply.verdict, SHAPE);
@@ -618,6 +645,7 @@ int main(void)
         DESK_TEST(no_leap_to_the_last_epoch),
         DESK_TEST(no_way_back),
         DESK_TEST(a_new_view_closes_those_before_it),
+        DESK_TEST(records_of_a_past_epoch_are_passed_over),
         DESK_TEST(a_new_key_begins_at_zero),
         DESK_TEST(a_short_snapshot_is_complete),
         DESK_TEST(no_memory_is_told),
