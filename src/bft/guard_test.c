@@ -212,6 +212,44 @@ static void test_back_off_falls_slowly(void **state)
 }
 
 /* R15: votes that were lost come again with the next status: no view change. */
+/* R11: a NEW-VIEW is its leader's alone.  Everybody gets the true body, and in place of
+ * the leader another member stands and signs for it. */
+static bool in_its_place(struct cluster *w, uint32_t from, uint32_t to, const struct bft_message *m,
+                         struct span bytes)
+{
+    (void)from, (void)bytes;
+    uint32_t usurper = *(uint32_t *)w->config.hook_state;
+    if (m->tag != BFT_MESSAGE_NEW_VIEW || from == usurper)
+        return true;
+    struct bft_message other = *m;
+    uint16_t seat = 0;
+    while (cluster_node_of(w, 0, seat) != usurper)
+        seat++;
+    struct room room = {arena_raw(&w->world, BFT_NEW_VIEW_BODY_SIZE_MAX),
+                        BFT_NEW_VIEW_BODY_SIZE_MAX};
+    struct bft_statement st = {.type = BFT_TYPE_NEW_VIEW, .view = m->new_view.body.view};
+    st.digest = hash_tagged("PLTFNEWV", bft_new_view_body_encode(&m->new_view.body, room));
+    other.new_view.signer = seat;
+    other.new_view.signature = cluster_sign(w, usurper, &st);
+    if (to != usurper)
+        cluster_inject(w, usurper, to, &other);
+    return false;
+}
+
+static void test_new_view_of_another(void **state)
+{
+    (void)state;
+    uint32_t usurper = 0;
+    begin(in_its_place, &usurper);
+    usurper = node_at(2);
+    c.config.byzantine = 1ull << usurper;
+    cluster_crash(&c, node_at(0));
+    cluster_submit(&c, 1);
+    cluster_run(&c, 1900); /* they want view 1, and its leader alone is in it */
+    assert_int_equal(cluster_info(&c, node_at(1)).view, 1);
+    assert_int_equal(cluster_info(&c, node_at(3)).view, 0);
+}
+
 static bool lose_votes(struct cluster *w, uint32_t from, uint32_t to, const struct bft_message *m,
                        struct span bytes)
 {
@@ -273,6 +311,7 @@ int main(void)
         cmocka_unit_test_teardown(test_wrong_leader, end),
         cmocka_unit_test_teardown(test_censorship, end),
         cmocka_unit_test_teardown(test_back_off_falls_slowly, end),
+        cmocka_unit_test_teardown(test_new_view_of_another, end),
         cmocka_unit_test_teardown(test_lost_votes, end),
         cmocka_unit_test_teardown(test_payload_waits, end),
         cmocka_unit_test_teardown(test_refused_signature, end),
