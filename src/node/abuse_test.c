@@ -64,7 +64,12 @@ static void a_quarantine_does_not_stand_on_a_lie(void **state)
     n->config.recall.vote_after_block = UINT64_MAX;
     static const struct {
         uint64_t finalized, head, after;
-    } heads[] = {{0, UINT32_MAX, UINT32_MAX}, {UINT32_MAX, 50, 50}, {50, 60, 50}, {60, 55, 50}};
+    } heads[] = {{0, UINT32_MAX, UINT32_MAX},
+                 {UINT32_MAX, 5050, 5050},
+                 {5050, 5060, 5050},
+                 {5060, 5055, 5050},
+                 {0, 4900, 5050} /* started again; behind */,
+                 {0, 4000, 4000}};
     for (size_t i = 0; i < COUNT_OF(heads); i++) {
         n->epochs.finalized = heads[i].finalized;
         recall_head(n, heads[i].head);

@@ -5,7 +5,10 @@
 
 static const struct span meta_recall = {(const uint8_t *)"votes", 5};
 
-enum { RECALL_SIZE = 16 };
+enum {
+    RECALL_SIZE = 16,
+    HEAD_LAG_MAX = 1000, /* blocks that an honest endpoint may be behind another */
+};
 
 static enum err load(struct db *db, struct node_recall *out)
 {
@@ -81,8 +84,10 @@ void recall_head(struct node *n, uint64_t block)
 {
     uint64_t after = n->config.recall.vote_after_block;
     /* The chain client goes back only from a head that no endpoint ever reached: a
-     * quarantine that stands on a lie ends where a true head was seen. */
-    bool lied = block < n->epochs.finalized && block < after;
+     * quarantine that stands on a lie ends where a true head was seen.  After a
+     * restart only the store knows of the lie. */
+    bool lied =
+        (block < n->epochs.finalized && block < after) || time_add(block, HEAD_LAG_MAX) < after;
     if (after != UINT64_MAX && !lied)
         return;
     n->config.recall.vote_after_block = block;
