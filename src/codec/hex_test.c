@@ -19,6 +19,7 @@ static void test_refuses_other_text_and_writes_nothing(void **state)
     struct room out = {back, 2};
     assert_int_equal(hex_decode(SPAN_LITERAL("00"), out), ERR_MALFORMED);
     assert_int_equal(hex_decode(SPAN_LITERAL("0000000"), out), ERR_MALFORMED);
+    assert_int_equal(hex_decode(SPAN_LITERAL("00000"), out), ERR_MALFORMED);
     assert_int_equal(hex_decode(SPAN_LITERAL("00g0"), out), ERR_MALFORMED);
     assert_int_equal(hex_decode(SPAN_LITERAL("0x00"), out), ERR_MALFORMED);
     assert_int_equal(back[0], 7);

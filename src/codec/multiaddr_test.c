@@ -38,6 +38,24 @@ static enum err decode(const char *hex)
     return multiaddr_decode(span_of(bytes, len), &m);
 }
 
+/* A peer as long as there is room for, and one byte more. */
+static void test_a_peer_has_room(void **state)
+{
+    (void)state;
+    static const uint8_t head[] = {4, 127, 0, 0, 1, 6, 0x10, 0x92, 0xa5, 3};
+    for (size_t len = MULTIADDR_PEER_MAX - 1; len <= MULTIADDR_PEER_MAX + 1; len++) {
+        struct multiaddr m = {.port = 7};
+        uint8_t bytes[sizeof head + 1 + MULTIADDR_PEER_MAX + 1];
+        memset(bytes, 0xaa, sizeof bytes);
+        memcpy(bytes, head, sizeof head);
+        bytes[sizeof head] = (uint8_t)len;
+        static_assert(MULTIADDR_PEER_MAX + 1 < 128);
+        enum err e = multiaddr_decode(span_of(bytes, sizeof head + 1 + len), &m);
+        assert_int_equal(e, len <= MULTIADDR_PEER_MAX ? ERR_OK : ERR_UNSUPPORTED);
+        assert_int_equal(m.peer_len, len <= MULTIADDR_PEER_MAX ? len : 0);
+    }
+}
+
 static void test_decode_refuses(void **state)
 {
     (void)state;
@@ -91,6 +109,7 @@ int main(void)
 {
     const struct CMUnitTest all[] = {
         cmocka_unit_test(test_both_ways),
+        cmocka_unit_test(test_a_peer_has_room),
         cmocka_unit_test(test_decode_refuses),
         cmocka_unit_test(test_parse_refuses),
     };
