@@ -81,7 +81,7 @@ static bool is_mute(const struct sim_node *m)
     struct bft_view_info info = {0};
     if (m->node != NULL)
         node_bft_info(m->node, &info);
-    return !info.voting;
+    return !info.voting || m->sick; /* What it says of its checkpoint is no help. */
 }
 
 static uint32_t mute_count(const struct sim *s)
