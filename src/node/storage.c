@@ -124,9 +124,11 @@ static void drop_snapshot(struct snapshot *s)
 
 /* A new file once in a while; the one before stays until everything in it is
  * about slots that the store holds (the core writes again what it still needs of
- * older times at each checkpoint). */
+ * older times at each checkpoint).  Not while the journal is still being read. */
 static void rotate(struct node *n, uint64_t seq)
 {
+    if (!n->started)
+        return;
     if (n->journal_old && seq >= n->journal_slot + BFT_WINDOW) {
         n->world.drop_old(n->world.ctx);
         n->journal_old = false;
