@@ -22,8 +22,10 @@ static bool alive(struct sim_node *m)
     if (m->node != NULL && node_fatal(m->node) != NULL)
         sim_fail(m->sim, "node %u goes on after its disk failed: %s", m->index,
                  node_fatal(m->node));
-    if (m->crash_in > 0 && --m->crash_in == 0)
+    if (m->crash_in > 0 && --m->crash_in == 0) {
         m->dying = true;
+        db_mem_fail_at(m->disk.db, 1); /* Nor does its store get anything more. */
+    }
     return !m->dying;
 }
 

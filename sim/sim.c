@@ -172,6 +172,13 @@ static void partition(struct sim *s)
                         : (enum chain_mood)prng_below(&s->prng, CHAIN_FOREIGN + 1));
 }
 
+static void start_again(struct sim *s, struct sim_node *m)
+{
+    machine_stop(m, false);
+    sim_at(s, 1000000, (struct sim_event){.kind = EV_RESTART, .node = m->index, .life = m->life},
+           (struct span){0});
+}
+
 /* All that was broken works again, for good; links come up anew. */
 static void heal(struct sim *s)
 {
@@ -185,6 +192,8 @@ static void heal(struct sim *s)
         m->slow_us = 0;
         m->dissents = false;
         db_mem_fail_at(m->disk.db, 0);
+        if (m->sick && !m->drifted)
+            start_again(s, m); /* Its memory is right again. */
     }
     for (uint32_t i = 0; i < s->count; i++)
         for (uint32_t k = 0; k < s->count; k++)
