@@ -13,10 +13,11 @@ static void draw_drift(struct sim *s)
     prng_init(&own, s->config.seed ^ 0x6472696674);
     if (s->config.choose_faults && prng_chance(&own, 3, 4))
         s->faults &= ~(uint32_t)SIM_DRIFT;
-    if (s->faults & SIM_DRIFT)
-        sim_at(s, (5000 + prng_below(&own, s->config.chaos_ms / 2)) * 1000,
-               (struct sim_event){.kind = EV_DRIFT, .node = (uint32_t)prng_below(&own, s->count)},
-               (struct span){0});
+    if (s->faults & SIM_DRIFT) {
+        struct sim_event ev = {.kind = EV_DRIFT, .node = (uint32_t)prng_below(&own, s->count)};
+        uint64_t delay_ms = 5000 + prng_below(&own, s->config.chaos_ms / 2);
+        sim_at(s, delay_ms * 1000, ev, (struct span){0});
+    }
 }
 
 static void draw(struct sim *s)

@@ -142,8 +142,10 @@ static void test_changed_bytes_never_run_away(void **state)
     size_t mark = arena_mark(&a);
     for (int round = 0; round < 200; round++) {
         memcpy(bytes, whole.ptr, whole.len);
-        for (int i = 0; i < 20; i++)
-            bytes[prng_below(&prng, whole.len)] = (uint8_t)prng_next(&prng);
+        for (int i = 0; i < 20; i++) {
+            size_t at = prng_below(&prng, whole.len);
+            bytes[at] = (uint8_t)prng_next(&prng);
+        }
         struct metadata m;
         struct rd r = rd_init(span_of(bytes, 4096));
         if (metadata_parse(span_of(bytes, whole.len), &a, &m) == ERR_OK)

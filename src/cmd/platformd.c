@@ -82,8 +82,10 @@ int main(int argc, char **argv)
     if (d == NULL)
         return 1;
     signal(SIGPIPE, SIG_IGN);
-    if (!daemon_open(d, argc, argv))
-        exit(d->exit_code); /* Said why; the system takes back what was opened. */
+    if (!daemon_open(d, argc, argv)) {
+        fflush(NULL);
+        quick_exit(d->exit_code); /* Said why; the system takes back what was opened. */
+    }
     start(d);
     uv_run(&d->loop, UV_RUN_DEFAULT);
     int code = d->exit_code;

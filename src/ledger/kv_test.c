@@ -242,7 +242,8 @@ static void memory_is_used_again(void **state)
     for (int i = 0; i < 20000; i++) {
         uint8_t key[8] = {0};
         key[0] = (uint8_t)prng_below(&p, 64);
-        size_t size = 1 + (prng_below(&p, 1 << 14) << prng_below(&p, 4)) % sizeof value;
+        size_t size = prng_below(&p, 1 << 14);
+        size = 1 + (size << prng_below(&p, 4)) % sizeof value;
         value[0] = (uint8_t)i;
         enum err e = kv_put(m, span_of(key, 8), span_of(value, size));
         assert_true(e == ERR_OK || e == ERR_FULL);
