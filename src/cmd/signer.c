@@ -397,7 +397,7 @@ static int harden(struct program *p)
 
 static int run(struct program *p)
 {
-    struct arena arena;
+    struct arena arena = {0};
     struct signer_config c = {.sign = sign};
     struct signer *signer;
     struct journal_file *journal = NULL;
@@ -417,8 +417,9 @@ static int run(struct program *p)
     c.hotkey = *sr25519_public(key);
     if (arena_open(&arena, signer_arena_size()) != ERR_OK ||
         signer_init(&signer, &arena, &c) != ERR_OK)
-        return complain(p, EXIT_FAILED, "no memory", NULL, NULL, NULL);
-    code = open_guard(p, &c, signer, &journal);
+        code = complain(p, EXIT_FAILED, "no memory", NULL, NULL, NULL);
+    if (code == EXIT_DONE)
+        code = open_guard(p, &c, signer, &journal);
     if (code == EXIT_DONE)
         code = open_socket(p, &fd);
     if (code == EXIT_DONE && harden_calls(&step) != ERR_OK)
@@ -427,6 +428,7 @@ static int run(struct program *p)
     if (code == EXIT_DONE)
         code = serve(p, fd, signer, journal);
     journal_file_close(journal);
+    arena_close(&arena);
     sr25519_close(key);
     return code;
 }
