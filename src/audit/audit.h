@@ -77,11 +77,14 @@ struct audit_checks {
                         uint64_t slot, uint64_t epoch, struct span module, struct span input);
 };
 
-/* What a bundle proved, level by level (docs/audit.md). */
+/* What a bundle proved, level by level (docs/audit.md).  What a level shows is
+ * zero until that level is reached. */
 struct audit_report {
-    uint32_t level;      /* 0: entries; 1: in a tree; 2: certified; 5: recomputed */
-    const char *failed;  /* the first check that failed, as a stable name; NULL: none */
-    const char *missing; /* what the next level would need */
+    bool is_formed;        /* level 0 holds; false: no level does */
+    uint32_t level;        /* 0: entries; 1: in a tree; 2: certified; 5: recomputed */
+    const char *failed;    /* the first check that failed, as a stable name; NULL: none */
+    uint32_t failed_level; /* the level that the check belongs to */
+    const char *missing;   /* what the next level would need */
     struct hash submission, challenge;
     struct hotkey miner;
     uint64_t score, epoch, height, log_size, certified_stake, total_stake;

@@ -13,12 +13,14 @@ struct verifying {
     const struct op_submission *submission;
     const struct op_challenge_register *challenge;
     uint64_t submission_height, submission_epoch;
+    uint32_t trying; /* the level whose checks run */
 };
 
 /* Each check has a name; the first that fails is reported under it. */
 static enum err fail(struct verifying *v, const char *name, enum err e)
 {
     v->report->failed = name;
+    v->report->failed_level = v->trying;
     return e;
 }
 
@@ -125,6 +127,7 @@ static enum err check_entries(struct verifying *v)
     r->score = v->final->score;
     r->epoch = v->entries[0].epoch;
     r->height = v->entries[0].height;
+    r->is_formed = true;
     return ERR_OK;
 }
 
@@ -132,6 +135,7 @@ static enum err check_entries(struct verifying *v)
 
 static enum err check_inclusion(struct verifying *v)
 {
+    v->trying = 1;
     const struct bft_checkpoint_aux *aux = &v->bundle.checkpoint.aux;
     for (uint32_t i = 0; i < v->bundle.leaves_count; i++) {
         const struct audit_proof_leaf *leaf = &v->bundle.leaves[i];
@@ -175,6 +179,7 @@ static void count_signers(struct audit_report *r, const struct bft_cert *cert,
 
 static enum err check_certificate(struct verifying *v, const struct valset *genesis)
 {
+    v->trying = 2;
     const struct valset *set = genesis;
     uint64_t seq = 0;
     for (uint32_t i = 0; i < v->bundle.handovers_count; i++) {
@@ -205,6 +210,7 @@ static enum err check_certificate(struct verifying *v, const struct valset *gene
 
 static enum err check_score(struct verifying *v)
 {
+    v->trying = 5;
     struct span module = v->bundle.module, input = v->bundle.input;
     struct hash module_hash = hash_blake2b(module), input_hash = hash_blake2b(input);
     bool has_input = input.len == v->submission->size;

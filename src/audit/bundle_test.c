@@ -316,12 +316,52 @@ static enum err verify(struct world *w, struct audit_report *report)
     return e;
 }
 
+/* No level is claimed beyond the one before the check, and nothing that only it shows. */
+static void assert_no_more_than(const struct audit_report *r)
+{
+    static const struct {
+        const char *name;
+        uint32_t level;
+    } checks[] = {{"format", 0},       {"network", 0},   {"entry", 0},     {"score", 0},
+                  {"submission", 0},   {"challenge", 0}, {"inclusion", 1}, {"handover", 2},
+                  {"certificate", 2},  {"height", 2},    {"module", 5},    {"input", 5},
+                  {"score_differs", 5}};
+    size_t i = 0;
+    while (i < COUNT_OF(checks) && strcmp(checks[i].name, r->failed) != 0)
+        i++;
+    assert_true(i < COUNT_OF(checks));
+    uint32_t tried = checks[i].level;
+    assert_int_equal(r->failed_level, tried);
+    assert_int_equal(r->is_formed, tried > 0);
+    assert_int_equal(r->level, tried == 5 ? 2 : tried == 2 ? 1 : 0);
+    assert_true(tried > 0 || (hash_is_zero(&r->submission) && r->height == 0));
+    assert_true(tried > 1 || r->log_size == 0);
+    assert_true(tried > 2 || r->members == 0);
+}
+
 static void assert_fails(struct world *w, const char *name)
 {
     struct audit_report report;
     assert_int_not_equal(verify(w, &report), ERR_OK);
     assert_string_equal(report.failed, name);
+    assert_no_more_than(&report);
     world_close(w);
+}
+
+static void test_no_bundle_at_all(void **state)
+{
+    (void)state;
+    struct world *w = world_open();
+    struct audit_report r;
+    const struct span files[] = {SPAN_LITERAL(""), SPAN_LITERAL("x"),
+                                 SPAN_LITERAL("this is a letter and no bundle of anything")};
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        assert_int_not_equal(verify_bytes(w, files[i], &r), ERR_OK);
+        assert_string_equal(r.failed, "format");
+        assert_no_more_than(&r);
+    }
+    w->bundle.format = AUDIT_FORMAT + 1;
+    assert_fails(w, "format");
 }
 
 static void test_a_sound_bundle(void **state)
@@ -330,6 +370,7 @@ static void test_a_sound_bundle(void **state)
     struct world *w = world_open();
     struct audit_report r;
     assert_int_equal(verify(w, &r), ERR_OK);
+    assert_true(r.is_formed);
     assert_int_equal(r.level, 5);
     assert_null(r.failed);
     assert_null(r.missing);
@@ -387,7 +428,7 @@ static void test_every_bit_counts(void **state)
         for (size_t bit = 0; bit < 8 * bytes.len; bit++) {
             copy[bit / 8] ^= (uint8_t)(1 << (bit % 8));
             assert_int_not_equal(verify_bytes(w, span_of(copy, bytes.len), &r), ERR_OK);
-            assert_non_null(r.failed);
+            assert_no_more_than(&r);
             copy[bit / 8] ^= (uint8_t)(1 << (bit % 8));
         }
         for (size_t len = 0; len < bytes.len; len++)
@@ -576,6 +617,7 @@ int main(void)
 {
     const struct CMUnitTest all[] = {
         cmocka_unit_test(test_a_sound_bundle),
+        cmocka_unit_test(test_no_bundle_at_all),
         cmocka_unit_test(test_levels_name_what_is_missing),
         cmocka_unit_test(test_every_bit_counts),
         cmocka_unit_test(test_stake_must_exceed_two_thirds),

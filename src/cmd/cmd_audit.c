@@ -254,34 +254,79 @@ static enum err rescore(void *ctx, const struct op_challenge_register *challenge
     return e == ERR_OK && same(&k->computed, claimed) ? ERR_OK : ERR_CONFLICT;
 }
 
-static const char *level_text(uint32_t level)
+static const char *level_text(const struct audit_report *r)
 {
     static const char *const texts[] = {"the entries are well formed and belong together",
                                         "they are leaves of one log",
                                         "more than two thirds of the stake certified that log",
-                                        NULL,
-                                        NULL,
+                                        "",
+                                        "",
                                         "the score comes out again when the challenge is run here"};
-    return level < COUNT_OF(texts) && texts[level] != NULL ? texts[level] : "";
+    if (!r->is_formed)
+        return "it shows nothing";
+    return r->level < COUNT_OF(texts) ? texts[r->level] : "";
 }
 
+/* What each check found when it failed. */
+static const char *failure_text(const char *name)
+{
+    static const char *const texts[][2] = {
+        {"format", "the file is not a bundle, or one of another version"},
+        {"network", "it is of another network than the genesis file"},
+        {"entry", "an entry of the log is garbled, or does not fit its neighbour"},
+        {"score", "the first entry is not the final result of a submission"},
+        {"submission", "the miner's submission is not in it, or took no effect"},
+        {"challenge", "the challenge's registration is not in it, or took no effect"},
+        {"inclusion", "an entry is not in the log of that root"},
+        {"handover", "a validator set is not certified by the one before it"},
+        {"certificate", "no quorum of the validators signed that log"},
+        {"height", "an entry is newer than the certificate"},
+        {"module", "the enclosed module is not the one that was registered"},
+        {"input", "the enclosed input is not the one that was submitted"},
+        {"score_differs", "running the challenge here gave another result"},
+    };
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        if (name != NULL && strcmp(texts[i][0], name) == 0)
+            return texts[i][1];
+    return NULL;
+}
+
+static void set_decimal(json_t *o, const char *name, uint64_t value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+    json_object_set_new(o, name, json_string(text));
+}
+
+/* What a level shows is there only when the level was reached. */
 static json_t *describe(const struct audit_report *r, const struct checking *k, enum err e)
 {
     char miner[SS58_TEXT_MAX];
-    ss58_from_hotkey(&r->miner, miner);
-    json_t *o = json_pack(
-        "{s:b, s:i, s:s, s:s?, s:s?, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:i, s:i}", "valid",
-        e == ERR_OK, "level", (int)r->level, "shows", level_text(r->level), "failed", r->failed,
-        "missing", r->missing, "miner", miner, "submission", client_hex(hash_span(&r->submission)),
-        "challenge", client_hex(hash_span(&r->challenge)), "score", (json_int_t)r->score, "epoch",
-        (json_int_t)r->epoch, "height", (json_int_t)r->height, "log_size", (json_int_t)r->log_size,
-        "log_root", client_hex(hash_span(&r->log_root)), "signers", (int)r->signers, "members",
-        (int)r->members);
-    char stake[32];
-    snprintf(stake, sizeof stake, "%llu", (unsigned long long)r->certified_stake);
-    json_object_set_new(o, "certified_stake", json_string(stake));
-    snprintf(stake, sizeof stake, "%llu", (unsigned long long)r->total_stake);
-    json_object_set_new(o, "total_stake", json_string(stake));
+    json_t *o =
+        json_pack("{s:b, s:o, s:s, s:s?, s:s?, s:s?}", "valid", e == ERR_OK, "level",
+                  r->is_formed ? json_integer(r->level) : json_null(), "shows", level_text(r),
+                  "failed", r->failed, "why", failure_text(r->failed), "missing", r->missing);
+    if (r->failed != NULL)
+        json_object_set_new(o, "failed_level", json_integer(r->failed_level));
+    if (r->is_formed) {
+        ss58_from_hotkey(&r->miner, miner);
+        json_object_set_new(o, "miner", json_string(miner));
+        json_object_set_new(o, "submission", client_hex(hash_span(&r->submission)));
+        json_object_set_new(o, "challenge", client_hex(hash_span(&r->challenge)));
+        json_object_set_new(o, "score", json_integer((json_int_t)r->score));
+        json_object_set_new(o, "epoch", json_integer((json_int_t)r->epoch));
+        json_object_set_new(o, "height", json_integer((json_int_t)r->height));
+    }
+    if (r->level >= 1) {
+        json_object_set_new(o, "log_size", json_integer((json_int_t)r->log_size));
+        json_object_set_new(o, "log_root", client_hex(hash_span(&r->log_root)));
+    }
+    if (r->level >= 2) {
+        json_object_set_new(o, "signers", json_integer(r->signers));
+        json_object_set_new(o, "members", json_integer(r->members));
+        set_decimal(o, "certified_stake", r->certified_stake);
+        set_decimal(o, "total_stake", r->total_stake);
+    }
     if (k->ran)
         json_object_set_new(
             o, "recomputed",
@@ -300,32 +345,49 @@ static const char *tao(uint64_t rao, char out[32])
     return out;
 }
 
-static void print_report(const json_t *o, bool valid)
+static void print_recomputed(const json_t *o)
 {
-    printf("%s\n", valid ? "the bundle holds" : "the bundle does not hold");
-    printf("level       %llu: %s\n", (unsigned long long)client_number(o, "level"),
-           client_text(o, "shows"));
-    if (!valid) {
-        printf("failed      %s\n", client_text(o, "failed"));
-        return;
-    }
-    static const char *const texts[] = {"submission", "challenge", "miner", "log_root"};
-    static const char *const numbers[] = {"score", "height", "epoch", "log_size"};
-    for (size_t i = 0; i < COUNT_OF(texts); i++)
-        printf("%-11s %s\n", texts[i], client_text(o, texts[i]));
-    for (size_t i = 0; i < COUNT_OF(numbers); i++)
-        printf("%-11s %llu\n", numbers[i], (unsigned long long)client_number(o, numbers[i]));
-    char certified[32], total[32];
-    printf("certified   by %llu of %llu validators, which have %s of %s TAO\n",
-           (unsigned long long)client_number(o, "signers"),
-           (unsigned long long)client_number(o, "members"),
-           tao(client_number(o, "certified_stake"), certified),
-           tao(client_number(o, "total_stake"), total));
     const json_t *again = json_object_get(o, "recomputed");
     if (json_is_object(again))
         printf("run here    %s, score %llu, gas %llu\n", client_text(again, "outcome"),
                (unsigned long long)client_number(again, "score"),
                (unsigned long long)client_number(again, "gas"));
+}
+
+static void print_failure(const json_t *o)
+{
+    const json_t *level = json_object_get(o, "level");
+    printf("the bundle does not hold\n");
+    if (json_is_integer(level))
+        printf("level       %llu: %s\n", (unsigned long long)json_integer_value(level),
+               client_text(o, "shows"));
+    else
+        printf("level       none: %s\n", client_text(o, "shows"));
+    printf("failed      %s, for level %llu: %s\n", client_text(o, "failed"),
+           (unsigned long long)client_number(o, "failed_level"), client_text(o, "why"));
+    if (json_is_object(json_object_get(o, "recomputed")))
+        printf("claimed     score %llu\n", (unsigned long long)client_number(o, "score"));
+    print_recomputed(o);
+}
+
+static void print_report(const json_t *o)
+{
+    static const char *const texts[] = {"submission", "challenge", "miner", "log_root"};
+    static const char *const numbers[] = {"score", "height", "epoch", "log_size"};
+    char certified[32], total[32];
+    printf("the bundle holds\n");
+    printf("level       %llu: %s\n", (unsigned long long)client_number(o, "level"),
+           client_text(o, "shows"));
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        printf("%-11s %s\n", texts[i], client_text(o, texts[i]));
+    for (size_t i = 0; i < COUNT_OF(numbers); i++)
+        printf("%-11s %llu\n", numbers[i], (unsigned long long)client_number(o, numbers[i]));
+    printf("certified   by %llu of %llu validators, which have %s of %s TAO\n",
+           (unsigned long long)client_number(o, "signers"),
+           (unsigned long long)client_number(o, "members"),
+           tao(client_number(o, "certified_stake"), certified),
+           tao(client_number(o, "total_stake"), total));
+    print_recomputed(o);
     if (*client_text(o, "missing") != 0)
         printf("missing     %s, for level 5\n", client_text(o, "missing"));
     printf("not checked levels 3 (anchored on the chain) and 4 (outside witnesses)\n");
@@ -346,7 +408,10 @@ static int report(struct client *c, const struct checking *k, const struct audit
         client_print(o);
         return code;
     }
-    print_report(o, e == ERR_OK);
+    if (e == ERR_OK)
+        print_report(o);
+    else
+        print_failure(o);
     json_decref(o);
     return code;
 }

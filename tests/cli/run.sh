@@ -329,5 +329,9 @@ for f in "$dir"/flipped/*; do
     [ $? -eq 6 ] && refused=$((refused + 1))
 done
 if [ "$refused" -eq 26 ]; then ok "a flipped bit, a byte less or more is refused"; else no "a changed bundle is refused ($refused of 26)"; fi
+python3 "$root/tests/cli/damage.py" "$platform" "$dir/bundle" "$dir/genesis.bin" >"$dir/out" 2>"$dir/err"
+damage_code=$?
+if [ $damage_code -eq 0 ]; then ok "damage at each level fails there, in words and in JSON"; else no "damage at each level"; fi
+grep "^not ok" "$dir/out"
 expect "another network's genesis does not do" 2 "$platform" audit verify "$dir/bundle" --genesis "$dir/bundle"
 finish
