@@ -20,6 +20,14 @@ static bool same_place(const struct p2p_endpoint *a, const struct p2p_endpoint *
            memcmp(a->address, b->address, sizeof a->address) == 0;
 }
 
+static bool is_own_place(const struct book *b, const struct p2p_endpoint *address)
+{
+    for (uint32_t i = 0; i < b->own_count && i < BOOK_OWN_MAX; i++)
+        if (same_place(&b->own[i], address))
+            return true;
+    return false;
+}
+
 static uint32_t find_peer(const struct book *b, const struct peer_id *peer)
 {
     for (uint32_t i = 0; i < BOOK_SIZE; i++)
@@ -95,6 +103,8 @@ static uint32_t slot_for_hint(const struct book *b)
 void book_learn(struct book *b, const struct peer_id *peer, const struct p2p_endpoint *endpoint,
                 uint64_t now_ms)
 {
+    if (is_own_place(b, endpoint))
+        return;
     b->changed = true;
     uint32_t slot = find_peer(b, peer);
     if (slot == BOOK_NONE) {
@@ -168,9 +178,28 @@ void book_failed(struct book *b, uint32_t entry, uint64_t now_ms)
         *e = (struct book_entry){0};
 }
 
-void book_self(struct book *b, uint32_t entry)
+void book_self(struct book *b, uint32_t entry, uint64_t now_ms)
 {
-    b->entries[entry].state = BOOK_SELF;
+    struct book_entry *e = &b->entries[entry];
+    if (e->state != BOOK_DIALING)
+        return;
+    b->changed = true;
+    uint32_t dialled = (e->next + e->count - 1) % e->count;
+    if (!is_own_place(b, &e->addresses[dialled]))
+        b->own[b->own_count++ % BOOK_OWN_MAX] = e->addresses[dialled];
+    if (e->count == 1 && e->bootstrap) {
+        e->state = BOOK_SELF;
+        e->has_peer = false; /* It is nobody else's, whatever it was said to be. */
+    } else if (e->count == 1) {
+        *e = (struct book_entry){0};
+    } else {
+        e->count--;
+        memmove(e->addresses + dialled, e->addresses + dialled + 1,
+                (e->count - dialled) * sizeof e->addresses[0]);
+        e->next = dialled;
+        e->state = BOOK_IDLE;
+        e->dial_at_ms = now_ms;
+    }
 }
 
 void book_connected(struct book *b, uint32_t entry, const struct peer_id *peer)

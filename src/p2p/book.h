@@ -8,7 +8,9 @@
  *   BOOK-2  After the n-th failure in a row the next dial waits min * 2^n ms, at
  *           most max, less a random part of up to a half.
  *   BOOK-3  Learnt entries never push out a bootstrap entry, nor one whose id
- *           was proved by a handshake. */
+ *           was proved by a handshake.
+ *   BOOK-4  A place where this host itself answered is not dialled again, and
+ *           who names it as another peer's hides nothing of that peer. */
 #ifndef P2P_BOOK_H
 #define P2P_BOOK_H
 
@@ -19,6 +21,7 @@ enum {
     BOOK_LEARNT_MAX = 256,
     BOOK_SIZE = BOOK_LEARNT_MAX + P2P_BOOTSTRAP_MAX,
     BOOK_ADDRESSES_MAX = 4,
+    BOOK_OWN_MAX = 8, /* places that led to ourselves; the oldest is forgotten */
     BOOK_FAILURES_MAX = 8,
     BOOK_NONE = UINT32_MAX,
 };
@@ -42,7 +45,9 @@ struct book {
     struct book_entry *entries; /* BOOK_SIZE */
     struct prng prng;
     uint32_t min_ms, max_ms;
-    bool changed; /* since book_wake_at was last asked */
+    struct p2p_endpoint own[BOOK_OWN_MAX]; /* a ring */
+    uint32_t own_count;                    /* ever */
+    bool changed;                          /* since book_wake_at was last asked */
 };
 
 size_t book_arena_size(void);
@@ -64,8 +69,10 @@ uint32_t book_next(struct book *b, bool learnt_wanted, uint64_t now_ms,
 /* book_failed: the dial of an entry did not lead to a connection that counts. */
 void book_failed(struct book *b, uint32_t entry, uint64_t now_ms);
 
-/* book_self: the dial led to ourselves. */
-void book_self(struct book *b, uint32_t entry);
+/* book_self: the dial of an entry led to ourselves.  The entry goes on with its
+ * other addresses; without one a bootstrap entry rests, a learnt one is
+ * forgotten. */
+void book_self(struct book *b, uint32_t entry, uint64_t now_ms);
 
 /* book_connected: this peer is connected, by the dial of entry, or BOOK_NONE for
  * a dial of theirs. */

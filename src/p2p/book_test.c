@@ -116,8 +116,65 @@ static void test_connected_peers_are_left_alone(void **state)
     book_disconnected(&w.book, &a, true, 1000);
     assert_int_equal(book_next(&w.book, true, 1000, &to), BOOK_NONE);
     assert_int_equal(book_next(&w.book, false, 1000 + MIN, &to), entry);
-    book_self(&w.book, entry);
+    book_self(&w.book, entry, 1000 + MIN);
     assert_int_equal(book_next(&w.book, true, 10 * MAX, &to), BOOK_NONE);
+    arena_close(&w.arena);
+}
+
+/* Who names our own places as those of others hides none of them. */
+static void test_lies_about_our_own_places(void **state)
+{
+    (void)state;
+    struct world w;
+    open_world(&w);
+    struct peer_id a = peer(1), b = peer(2);
+    struct p2p_endpoint ours = place(7), real = place(8), to;
+    book_learn(&w.book, &a, &ours, 0);
+    book_learn(&w.book, &b, &ours, 0);
+    book_learn(&w.book, &b, &real, 0);
+    uint32_t entry = book_next(&w.book, true, 0, &to);
+    assert_int_equal(to.port, 7);
+    book_self(&w.book, entry, 0);
+    entry = book_next(&w.book, true, 0, &to); /* b is tried, first where we are */
+    assert_true(peer_id_equal(&to.peer, &b));
+    assert_int_equal(to.port, 7);
+    book_self(&w.book, entry, 0);
+    entry = book_next(&w.book, true, 0, &to);
+    assert_true(peer_id_equal(&to.peer, &b));
+    assert_int_equal(to.port, 8);
+    book_connected(&w.book, entry, &b);
+    /* The lie is not listened to again, however many it names, and a is learnt. */
+    for (uint32_t i = 0; i < 2 * BOOK_SIZE; i++) {
+        struct peer_id p = peer((uint8_t)(3 + i % 200));
+        p.bytes[20] = (uint8_t)(1 + i / 200);
+        book_learn(&w.book, &p, &ours, 0);
+    }
+    book_learn(&w.book, &a, &ours, 0);
+    assert_int_equal(book_next(&w.book, true, 10 * MAX, &to), BOOK_NONE);
+    book_learn(&w.book, &a, &real, 0);
+    assert_int_not_equal(book_next(&w.book, true, 10 * MAX, &to), BOOK_NONE);
+    assert_true(peer_id_equal(&to.peer, &a));
+    assert_int_equal(to.port, 8);
+    arena_close(&w.arena);
+}
+
+/* Places that are ours are remembered to a bound; each entry goes with its last. */
+static void test_many_own_places(void **state)
+{
+    (void)state;
+    struct world w;
+    open_world(&w);
+    struct p2p_endpoint to;
+    for (uint32_t i = 0; i < 4 * BOOK_SIZE; i++) {
+        struct peer_id p = peer((uint8_t)(i % 250));
+        struct p2p_endpoint e = place((uint16_t)(1 + i));
+        p.bytes[20] = (uint8_t)(1 + i / 250);
+        book_learn(&w.book, &p, &e, 0);
+        uint32_t entry = book_next(&w.book, true, 0, &to);
+        assert_int_not_equal(entry, BOOK_NONE);
+        assert_int_equal(to.port, 1 + i);
+        book_self(&w.book, entry, 0);
+    }
     arena_close(&w.arena);
 }
 
@@ -128,6 +185,8 @@ int main(void)
         cmocka_unit_test(test_learnt_peers_are_hints),
         cmocka_unit_test(test_a_flood_of_hints_displaces_nothing_good),
         cmocka_unit_test(test_connected_peers_are_left_alone),
+        cmocka_unit_test(test_lies_about_our_own_places),
+        cmocka_unit_test(test_many_own_places),
     };
     return cmocka_run_group_tests_name("book", all, NULL, NULL);
 }

@@ -289,16 +289,20 @@ enum p2p_why conn_out(struct conn *c, struct room room, size_t *len)
     return P2P_WHY_NONE;
 }
 
-void conn_end(struct conn *c, bool goodbye, enum yamux_goaway code)
+void conn_end(struct conn *c, enum conn_last last, enum yamux_goaway code)
 {
-    bool can_speak = c->state == CONN_OPEN && goodbye;
+    bool can_speak = c->state == CONN_OPEN && last != CONN_NOTHING;
+    /* Without the end of the handshake a GOAWAY is noise to the other end. */
+    if (last == CONN_GOODBYE && c->raw.len != 0)
+        can_speak = false;
     if (c->state == CONN_OPEN)
         yamux_deinit(&c->yamux);
     rope_clear(&c->in, &c->budget);
     rope_clear(&c->tokens, &c->budget);
-    rope_clear(&c->raw, &c->budget);
     rope_clear(&c->plain, &c->budget);
-    assert(c->budget.used == 0);
+    if (!can_speak)
+        rope_clear(&c->raw, &c->budget);
+    assert(c->raw.len != 0 || c->budget.used == 0);
     c->state = CONN_CLOSING;
     /* A session of its own for the last word: no stream is left in it. */
     yamux_init(&c->yamux, c->streams, c->stream_count, c->dialer, &c->budget);
@@ -310,7 +314,8 @@ void conn_free(struct conn *c)
 {
     uint8_t zero[AEAD_KEY_SIZE] = {0};
     if (c->state != CONN_CLOSING)
-        conn_end(c, false, YAMUX_GOAWAY_NORMAL);
+        conn_end(c, CONN_NOTHING, YAMUX_GOAWAY_NORMAL);
+    rope_clear(&c->raw, &c->budget);
     noise_wipe(&c->noise);
     aead_rekey(&c->send_aead, zero);
     aead_rekey(&c->receive_aead, zero);

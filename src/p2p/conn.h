@@ -78,8 +78,15 @@ enum p2p_why conn_in(struct conn *c, struct span in, uint32_t buffered_max, uint
 enum p2p_why conn_out(struct conn *c, struct room room, size_t *len);
 bool conn_has_out(const struct conn *c);
 
-/* conn_end: drop what is buffered; with goodbye, conn_out gives a last GOAWAY. */
-void conn_end(struct conn *c, bool goodbye, enum yamux_goaway code);
+/* What the other end still hears of a connection that ends. */
+enum conn_last {
+    CONN_NOTHING,
+    CONN_GOODBYE,  /* a GOAWAY, once the channel stands at the other end, too */
+    CONN_WHO_I_AM, /* what is left of the handshake, then the GOAWAY */
+};
+
+/* conn_end: drop what is buffered but for the last words, which conn_out gives. */
+void conn_end(struct conn *c, enum conn_last last, enum yamux_goaway code);
 
 /* conn_free wipes keys and gives all memory back. */
 void conn_free(struct conn *c);

@@ -399,7 +399,7 @@ static void settle_book(struct p2p *p, struct link *l, enum p2p_why why)
     if (why == P2P_WHY_DUPLICATE)
         book_connected(&p->book, l->book_entry, &l->conn.peer);
     else if (why == P2P_WHY_SELF && l->book_entry != BOOK_NONE)
-        book_self(&p->book, l->book_entry);
+        book_self(&p->book, l->book_entry, p->now_ms);
     else if (l->proven)
         book_disconnected(&p->book, &l->conn.peer, p->now_ms - l->proven_ms < HOST_BRIEF_MS,
                           p->now_ms);
@@ -417,7 +417,7 @@ void link_close(struct p2p *p, struct link *l, enum p2p_why why, const char *det
     p->counters.protocol_errors += is_protocol_error(why);
     if (!l->proven) {
         p->pending--;
-        p->counters.handshake_failures += l->connected;
+        p->counters.handshake_failures += l->connected && why != P2P_WHY_SELF;
     }
     p->dialing -= l->conn.state == CONN_DIALING;
     if (l->gossip_up)
@@ -434,8 +434,11 @@ void link_close(struct p2p *p, struct link *l, enum p2p_why why, const char *det
     uint32_t i = host_index(p, l);
     p->want_frame[i / 64] &= ~(1ull << i % 64);
     streams_reset(l);
-    conn_end(&l->conn, why != P2P_WHY_CLOSED,
-             is_protocol_error(why) ? YAMUX_GOAWAY_PROTOCOL : YAMUX_GOAWAY_NORMAL);
+    /* Our own other end learns who it is; a stranger learns nothing more. */
+    enum conn_last last = why == P2P_WHY_SELF     ? CONN_WHO_I_AM
+                          : why != P2P_WHY_CLOSED ? CONN_GOODBYE
+                                                  : CONN_NOTHING;
+    conn_end(&l->conn, last, is_protocol_error(why) ? YAMUX_GOAWAY_PROTOCOL : YAMUX_GOAWAY_NORMAL);
     link_touch(p, l);
 }
 

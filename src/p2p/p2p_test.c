@@ -242,6 +242,8 @@ static void test_crossing_dials_leave_one_connection(void **state)
         assert_int_equal(n->hosts[0].frames, 1);
         assert_int_equal(n->hosts[1].frames, 1);
         assert_int_equal(n->hosts[0].ups, 1 + n->hosts[0].downs);
+        for (int i = 0; i < 2; i++) /* Neither end has done anything wrong. */
+            assert_int_equal(p2p_counters(n->hosts[i].p)->protocol_errors, 0);
         close_net(n);
     }
 }
@@ -297,15 +299,61 @@ static void test_dials_that_wait_for_a_place_wake_nobody(void **state)
     close_net(n);
 }
 
+/* Both ends see who it is, and count it as nothing bad. */
+static void assert_knows_itself(struct net *n, int host, uint64_t dials)
+{
+    const struct p2p_counters *c = p2p_counters(n->hosts[host].p);
+    assert_int_equal(c->closed[P2P_WHY_SELF], 2 * dials);
+    assert_int_equal(c->closed[P2P_WHY_BAD_NOISE], 0);
+    assert_int_equal(c->protocol_errors, 0);
+    assert_int_equal(c->handshake_failures, 0);
+}
+
 static void test_own_address_is_dialled_once(void **state)
 {
     (void)state;
-    struct net *n = open_net(1);
-    net_connect(n, 0, 0);
+    for (size_t piece = 0; piece < 300; piece += 7) {
+        struct net *n = open_net(1);
+        n->piece = piece;
+        net_connect(n, 0, 0);
+        net_pass(n, 300000);
+        assert_int_equal(p2p_counters(n->hosts[0].p)->dials, 1);
+        assert_knows_itself(n, 0, 1);
+        assert_int_equal(n->hosts[0].ups, 0);
+        close_net(n);
+    }
+}
+
+/* The operator's list has our own place under another's id. */
+static void test_own_address_under_another_id(void **state)
+{
+    (void)state;
+    struct net *n = open_net(2);
+    struct p2p_endpoint e = net_endpoint(0);
+    e.has_peer = true;
+    e.peer = *id_of(n, 1);
+    assert_int_equal(p2p_bootstrap(n->hosts[0].p, &e), ERR_OK);
     net_pass(n, 300000);
     assert_int_equal(p2p_counters(n->hosts[0].p)->dials, 1);
-    assert_true(p2p_counters(n->hosts[0].p)->closed[P2P_WHY_SELF] > 0);
-    assert_int_equal(n->hosts[0].ups, 0);
+    assert_knows_itself(n, 0, 1);
+    close_net(n);
+}
+
+/* A peer says that it is to be found where we are; others hear of it. */
+static void test_own_address_learnt_from_a_peer(void **state)
+{
+    (void)state;
+    struct net *n = open_net(3);
+    struct p2p_endpoint ours = net_endpoint(0);
+    n->hosts[1].refuses = true;
+    p2p_listening(n->hosts[1].p, &ours, 1, n->now_ms);
+    net_connect(n, 1, 2);
+    net_pass(n, 1000);
+    net_connect(n, 0, 2);
+    net_pass(n, 300000);
+    assert_int_equal(p2p_counters(n->hosts[0].p)->dials, 2);
+    assert_knows_itself(n, 0, 1);
+    assert_int_equal(n->hosts[0].ups, 2);
     close_net(n);
 }
 
@@ -321,6 +369,9 @@ static void test_wrong_peer_is_refused(void **state)
     assert_int_equal(n->hosts[0].ups + n->hosts[1].ups, 0);
     assert_int_equal(p2p_counters(n->hosts[0].p)->closed[P2P_WHY_WRONG_PEER], 1);
     assert_int_equal(p2p_counters(n->hosts[0].p)->handshake_failures, 1);
+    /* Who answered as itself has done nothing wrong, nor is it told who we are. */
+    assert_int_equal(p2p_counters(n->hosts[1].p)->protocol_errors, 0);
+    assert_int_equal(p2p_counters(n->hosts[1].p)->closed[P2P_WHY_CLOSED], 1);
     close_net(n);
 }
 
@@ -405,6 +456,8 @@ int main(void)
         cmocka_unit_test(test_bootstrap_is_redialled_for_ever),
         cmocka_unit_test(test_dials_that_wait_for_a_place_wake_nobody),
         cmocka_unit_test(test_own_address_is_dialled_once),
+        cmocka_unit_test(test_own_address_under_another_id),
+        cmocka_unit_test(test_own_address_learnt_from_a_peer),
         cmocka_unit_test(test_wrong_peer_is_refused),
         cmocka_unit_test(test_silent_peer_times_out),
         cmocka_unit_test(test_push_tells_new_addresses),

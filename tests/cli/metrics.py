@@ -110,6 +110,10 @@ def format_():
     with open(os.path.join(root, "docs/operators.md"), encoding="utf-8") as f:
         told = set(re.findall(r"platform_\w+", f.read())) - {"platform_"}
     say("the metrics that docs/operators.md names are there", sorted(told - set(families.types)))
+    reasons = {re.search('"(.*)"', labels).group(1): v for (n, labels), v in families.samples.items()
+               if n == "platform_net_closed_total"}
+    say("a node with its own address among the bootstraps knows itself", "" if reasons["self"] == 2 else reasons)
+    say("... and among friends counts nothing bad", {k: v for k, v in reasons.items() if k.startswith("bad_") and v})
     later = Families(get(RPC)[1])
     less = [k for k, v in families.samples.items() if k[0].endswith("_total") and later.samples[k] < v]
     say("no counter goes back", less)
