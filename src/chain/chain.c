@@ -145,30 +145,56 @@ static void doubt_head(struct chain *c, enum chain_why why)
     c->lagged = 0;
 }
 
-static void go_down(struct chain *c, enum chain_why why, uint64_t now_ms)
+static const char *endpoint_name(const struct chain *c, uint32_t endpoint)
+{
+    const char *name = c->config.endpoint_names[endpoint];
+    return name != NULL ? name : "endpoint";
+}
+
+/* The one line about a loss: where, why, and what comes next.  What the caller
+ * knows beyond that follows; NULL when there is no room. */
+static struct trace_event *tell_lost(struct chain *c, uint32_t lost, enum chain_why why,
+                                     uint64_t delay_ms)
+{
+    bool is_told = (c->told[lost] >> why & 1) != 0;
+    bool is_wrong = why == CHAIN_WHY_GENESIS || why == CHAIN_WHY_RUNTIME;
+    c->told[lost] |= 1u << why;
+    struct trace_event *t = trace_add(&c->trace,
+                                      is_told    ? TRACE_DEBUG
+                                      : is_wrong ? TRACE_ERROR
+                                                 : TRACE_WARN,
+                                      "chain.lost");
+    trace_word(t, "endpoint", endpoint_name(c, lost));
+    trace_word(t, "why", chain_why_name(why));
+    trace_word(t, "next", endpoint_name(c, c->endpoint));
+    trace_u64(t, "in_ms", delay_ms);
+    return t;
+}
+
+static struct trace_event *go_down(struct chain *c, enum chain_why why, uint64_t now_ms)
 {
     doubt_head(c, why);
-    struct trace_event *t = trace_add(&c->trace, TRACE_WARN, "chain.lost");
-    trace_word(t, "why", chain_why_name(why));
-    trace_u64(t, "endpoint", c->endpoint);
+    uint32_t lost = c->endpoint;
     c->counters.disconnects++;
     c->failures++;
     c->endpoint = (c->endpoint + 1) % c->config.endpoint_count;
     c->phase = PHASE_WAITING;
-    c->dial_at_ms = time_add(now_ms, redial_delay(c));
+    uint64_t delay_ms = redial_delay(c);
+    c->dial_at_ms = time_add(now_ms, delay_ms);
     request_clear(c);
     metagraph_end(c, false);
     c->reading.has_graph = false;
     submit_on_down(c);
     client_out(c, CHAIN_OUT_DOWN)->why = why;
+    return tell_lost(c, lost, why, delay_ms);
 }
 
-static void client_fail(struct chain *c, enum chain_why why, uint64_t now_ms)
+static struct trace_event *client_fail(struct chain *c, enum chain_why why, uint64_t now_ms)
 {
     if (c->phase == PHASE_WAITING)
-        return;
+        return NULL;
     client_out(c, CHAIN_OUT_CLOSE);
-    go_down(c, why, now_ms);
+    return go_down(c, why, now_ms);
 }
 
 void chain_on_connected(struct chain *c, uint64_t now_ms)
@@ -238,8 +264,7 @@ static void on_genesis(struct chain *c, const json_t *result, uint64_t now_ms)
     }
     if (c->has_genesis && !hash_equal(&got, &c->genesis)) { /* CH-1 */
         c->counters.genesis_refusals++;
-        trace_hash(trace_add(&c->trace, TRACE_ERROR, "chain.wrong_genesis"), "genesis", &got);
-        client_fail(c, CHAIN_WHY_GENESIS, now_ms);
+        trace_hash(client_fail(c, CHAIN_WHY_GENESIS, now_ms), "genesis", &got);
         return;
     }
     c->has_genesis = true;
@@ -250,7 +275,6 @@ static void on_genesis(struct chain *c, const json_t *result, uint64_t now_ms)
 static void become_ready(struct chain *c, uint64_t now_ms)
 {
     c->phase = PHASE_READY;
-    c->failures = 0;
     c->head_due_ms = time_add(now_ms, c->config.head_ms);
     request_start(c, REQ_HEADS, now_ms);
     request_start(c, REQ_VERSIONS, now_ms);
@@ -314,9 +338,8 @@ static void on_metadata(struct chain *c, const json_t *result, uint64_t now_ms)
         e = bytes.ptr == NULL ? ERR_NO_MEMORY : metadata_parse(bytes, &c->metadata_arena, &m);
     }
     if (e != ERR_OK || !is_usable(&m)) {
-        trace_word(trace_add(&c->trace, TRACE_ERROR, "chain.metadata_refused"), "why",
+        trace_word(client_fail(c, CHAIN_WHY_RUNTIME, now_ms), "metadata",
                    e == ERR_OK ? "not_subtensor" : err_name(e));
-        client_fail(c, CHAIN_WHY_RUNTIME, now_ms);
         return;
     }
     c->metadata = m;
@@ -349,6 +372,17 @@ static void want_head(struct chain *c, uint64_t number, uint64_t now_ms)
         request_start(c, REQ_HEAD_HASH, now_ms)->number = c->head_wanted;
 }
 
+/* Of this connection: only now is it of use. */
+static void on_first_head(struct chain *c, uint64_t block)
+{
+    c->failures = 0;
+    memset(c->told, 0, sizeof c->told);
+    struct trace_event *t = trace_add(&c->trace, TRACE_INFO, "chain.ready");
+    trace_word(t, "endpoint", endpoint_name(c, c->endpoint));
+    trace_u64(t, "spec", c->spec_version);
+    trace_u64(t, "block", block);
+}
+
 static void on_head_hash(struct chain *c, const struct request *r, const json_t *result,
                          uint64_t now_ms)
 {
@@ -358,10 +392,11 @@ static void on_head_hash(struct chain *c, const struct request *r, const json_t 
         return;
     }
     if (c->head_stands && r->number == c->head && !hash_equal(&hash, &c->head_hash)) {
-        trace_u64(trace_add(&c->trace, TRACE_ERROR, "chain.finality_conflict"), "block", c->head);
-        client_fail(c, CHAIN_WHY_GARBAGE, now_ms);
+        trace_u64(client_fail(c, CHAIN_WHY_GARBAGE, now_ms), "another_hash_of_block", c->head);
         return;
     }
+    if (!c->has_head)
+        on_first_head(c, r->number);
     c->has_head = c->head_stands = true;
     c->lags = false;
     c->lagged = 0;

@@ -23,6 +23,10 @@
  *         one of them twice, stays behind it for head_ms, a liar has told it: it
  *         is forgotten.  No head is over 2^32 or leaps by more than 2^24.
  *
+ * The trace says once that an endpoint is lost, why, and which is dialled next in
+ * how long (chain.lost); again for another reason, or once one had shown a head
+ * between (chain.ready).  What is the same again is at TRACE_DEBUG.
+ *
  * The key is elsewhere: chain_submit leads to CHAIN_OUT_SIGN, which is answered
  * by chain_signed or chain_sign_refused.  Submissions run one after another,
  * since each needs the nonce that the one before it leaves behind.
@@ -49,8 +53,10 @@ struct chain_config {
     struct hash genesis; /* CH-1 */
     uint16_t netuid;
     bool has_hotkey;
-    struct hotkey hotkey;                  /* who submits; without one chain_submit is denied */
-    uint32_t endpoint_count;               /* the dialler knows the addresses; 1 .. */
+    struct hotkey hotkey;    /* who submits; without one chain_submit is denied */
+    uint32_t endpoint_count; /* the dialler knows the addresses; 1 .. */
+    /* What the trace calls them; kept.  NULL: "endpoint". */
+    const char *endpoint_names[CHAIN_ENDPOINTS_MAX];
     uint32_t call_ms;                      /* deadline of one call; 30,000 */
     uint32_t head_ms;                      /* CH-5; 120,000 */
     uint32_t redial_min_ms, redial_max_ms; /* doubled from one to the other, with jitter */

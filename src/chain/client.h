@@ -148,8 +148,9 @@ struct chain {
     enum phase phase;
     uint32_t endpoint;
     uint32_t failures;
-    uint64_t dial_at_ms;  /* PHASE_WAITING: when; PHASE_DIALING: until when */
-    uint64_t head_due_ms; /* PHASE_READY: CH-5 */
+    uint32_t told[CHAIN_ENDPOINTS_MAX]; /* bit why: in the trace since one was ready */
+    uint64_t dial_at_ms;                /* PHASE_WAITING: when; PHASE_DIALING: until when */
+    uint64_t head_due_ms;               /* PHASE_READY: CH-5 */
     bool has_genesis;
     struct hash genesis;
     uint32_t spec_version, tx_version;

@@ -193,6 +193,112 @@ static void test_an_endpoint_that_stops_answering_is_left(void **state)
     close_bench(b);
 }
 
+/* The words of the events since the last look, those at TRACE_DEBUG left out. */
+static void assert_told(struct bench *b, const char *expected)
+{
+    struct trace *t = chain_trace(b->chain);
+    char text[512] = "";
+    size_t used = 0;
+    for (uint32_t i = 0; i < t->count; i++) {
+        if (t->events[i].level == TRACE_DEBUG)
+            continue;
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s", t->events[i].name);
+        for (uint32_t k = 0; k < t->events[i].field_count; k++)
+            if (t->events[i].fields[k].kind == TRACE_WORD)
+                used += (size_t)snprintf(text + used, sizeof text - used, " %s=%s",
+                                         t->events[i].fields[k].key, t->events[i].fields[k].word);
+        used += (size_t)snprintf(text + used, sizeof text - used, ";");
+        assert_true(used < sizeof text);
+    }
+    t->count = 0;
+    assert_string_equal(text, expected);
+}
+
+static void lose(struct bench *b, enum chain_why why)
+{
+    chain_on_disconnected(b->chain, why, b->now_ms);
+    drain(b);
+    wake(b);
+}
+
+static void test_a_loss_is_told_once(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(SPEC_293);
+    b->config.endpoint_count = 2;
+    b->config.endpoint_names[0] = "ws://one";
+    b->config.endpoint_names[1] = "ws://two";
+    start(b);
+    lose(b, CHAIN_WHY_UNREACHABLE);
+    assert_told(b, "chain.lost endpoint=ws://one why=unreachable next=ws://two;");
+    lose(b, CHAIN_WHY_UNREACHABLE);
+    assert_told(b, "chain.lost endpoint=ws://two why=unreachable next=ws://one;");
+    lose(b, CHAIN_WHY_UNREACHABLE);
+    lose(b, CHAIN_WHY_UNREACHABLE);
+    assert_told(b, "");
+    lose(b, CHAIN_WHY_CLOSED);
+    assert_told(b, "chain.lost endpoint=ws://one why=closed next=ws://two;");
+    connect_now(b);
+    assert_true(chain_is_ready(b->chain));
+    assert_told(b, "");
+    lose(b, CHAIN_WHY_UNREACHABLE); /* It has shown nothing: this is no news. */
+    assert_told(b, "");
+    connect_now(b);
+    announce(b, "0x5");
+    announce(b, "0x6");
+    assert_told(b, "chain.ready endpoint=ws://one;");
+    lose(b, CHAIN_WHY_CLOSED);
+    assert_told(b, "chain.lost endpoint=ws://one why=closed next=ws://two;");
+    close_bench(b);
+}
+
+/* All that is known of a refusal stands in that one line. */
+static void test_a_refusal_is_one_line(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(SPEC_293);
+    b->config.endpoint_names[0] = "ws://one";
+    answer(b, "chain_getBlockHash", "\"result\":" HASH_B);
+    start(b);
+    connect_now(b);
+    struct trace *t = chain_trace(b->chain);
+    assert_int_equal(t->count, 1);
+    assert_int_equal(t->events[0].level, TRACE_ERROR);
+    assert_string_equal(t->events[0].fields[4].key, "genesis");
+    assert_int_equal(t->events[0].fields[4].bytes[7], 0x22);
+    assert_told(b, "chain.lost endpoint=ws://one why=genesis next=ws://one;");
+    answer(b, "chain_getBlockHash", "\"result\":" HASH_A);
+    answer(b, "state_getMetadata", "\"result\":17");
+    wake(b);
+    connect_now(b);
+    assert_told(b, "chain.lost endpoint=ws://one why=runtime next=ws://one metadata=MALFORMED;");
+    close_bench(b);
+}
+
+/* A server that greets well and then talks nonsense is not asked ever more often. */
+static void test_an_endpoint_that_shows_no_head_is_dialled_less_often(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(SPEC_293);
+    start(b);
+    for (int i = 0; i < 8; i++) {
+        connect_now(b);
+        tell(b, "not json");
+        drain(b);
+        uint64_t before = b->now_ms;
+        wake(b);
+        assert_true(b->now_ms - before >= min_u64(250ull << i, 30000));
+    }
+    connect_now(b);
+    announce(b, "0x5");
+    tell(b, "not json");
+    drain(b);
+    uint64_t before = b->now_ms;
+    wake(b);
+    assert_true(b->now_ms - before <= 500);
+    close_bench(b);
+}
+
 /* ---- Heads ---- */
 
 static void test_heads_in_odd_forms_and_orders(void **state)
@@ -485,6 +591,9 @@ int main(void)
         cmocka_unit_test(test_long_digits_that_are_none_are_refused),
         cmocka_unit_test(test_redials_back_off_within_bounds),
         cmocka_unit_test(test_an_endpoint_that_stops_answering_is_left),
+        cmocka_unit_test(test_a_loss_is_told_once),
+        cmocka_unit_test(test_a_refusal_is_one_line),
+        cmocka_unit_test(test_an_endpoint_that_shows_no_head_is_dialled_less_often),
         cmocka_unit_test(test_heads_in_odd_forms_and_orders),
         cmocka_unit_test(test_old_heads_do_not_keep_a_connection),
         cmocka_unit_test(test_a_head_that_nobody_reaches_is_forgotten),

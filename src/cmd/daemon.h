@@ -22,7 +22,7 @@
 #include "os/ws.h"
 #include "rpc/rpc.h"
 
-enum { DAEMON_CHAINS_MAX = 8, DAEMON_PATH_MAX = 3584 };
+enum { DAEMON_CHAINS_MAX = CHAIN_ENDPOINTS_MAX, DAEMON_PATH_MAX = 3584 };
 
 /* What our children are started with; child and pool keep pointers into it. */
 struct daemon_children {
@@ -78,8 +78,7 @@ struct daemon {
     uint64_t refused[64]; /* evaluations that found no worker */
     uint32_t refused_count;
     bool chain_refused;
-    uint32_t chain_endpoint; /* dialled last */
-    bool json;               /* errors are a line of JSON */
+    bool json; /* errors are a line of JSON */
 };
 
 /* --- daemon_open.c: everything before the loop runs; false: said why. */

@@ -13,17 +13,12 @@ static void on_text(void *ctx, struct span text)
 
 static void on_down(void *ctx, enum chain_why why)
 {
-    struct daemon *d = ctx;
-    struct trace_event *e = trace_add(node_trace(d->node), TRACE_WARN, "chain.closed");
-    trace_word(e, "endpoint", d->chain_urls[d->chain_endpoint]);
-    trace_word(e, "why", chain_why_name(why));
-    node_on_chain_down(d->node, why, os_now_ms());
+    node_on_chain_down(((struct daemon *)ctx)->node, why, os_now_ms());
 }
 
 void daemon_chain_dial(struct daemon *d, uint32_t endpoint)
 {
     struct ws_callbacks callbacks = {d, on_up, on_text, on_down};
-    d->chain_endpoint = endpoint;
     if (d->chain == NULL && ws_open(&d->chain, &d->loop, &callbacks) != ERR_OK)
         d->chain = NULL;
     if (d->chain == NULL || ws_dial(d->chain, d->chain_urls[endpoint]) != ERR_OK)

@@ -316,6 +316,7 @@ static bool open_node(struct daemon *d, const struct node_recall *recall)
         .state_bytes_max = LEDGER_BYTES_MAX,
         .engine = sandbox_engine_id()};
     struct world world;
+    memcpy(c.chain_names, d->chain_urls, d->chain_count * sizeof c.chain_names[0]);
     memcpy(c.secret, d->salt, sizeof c.secret);
     os_entropy((struct room){(uint8_t *)&c.seed, sizeof c.seed});
     daemon_world(d, &world);

@@ -17,6 +17,7 @@ static struct chain_config config_of(const struct node *n)
     c.hotkey = n->config.self;
     c.has_hotkey = !hash_is_zero((const struct hash *)(const void *)&c.hotkey);
     c.endpoint_count = n->config.chain_endpoints;
+    memcpy(c.endpoint_names, n->config.chain_names, sizeof c.endpoint_names);
     c.seed = n->config.seed;
     return c;
 }
@@ -257,9 +258,8 @@ static void on_out(struct node *n, const struct chain_out *out)
         break;
     case CHAIN_OUT_READY:
         e->chain_up = true;
-        trace_u64(trace_add(&n->trace, TRACE_INFO, "chain.ready"), "spec", out->spec_version);
         break;
-    case CHAIN_OUT_DOWN: /* The client has told why: chain.lost. */
+    case CHAIN_OUT_DOWN:
         e->chain_up = e->reading = false;
         e->refused_count = 0;
         break;

@@ -53,7 +53,8 @@ struct node_config {
     uint64_t seed;
     struct verifier verifier;
     struct db *db;
-    uint32_t chain_endpoints; /* how many the world can dial */
+    uint32_t chain_endpoints;                     /* how many the world can dial */
+    const char *chain_names[CHAIN_ENDPOINTS_MAX]; /* for the log; kept, or NULL */
     uint32_t view_timeout_ms, status_ms;
     uint32_t evaluation_slots;
     bool approve_all; /* approve every challenge the owner registers */

@@ -406,11 +406,60 @@ def log_of(seconds, until, **settings):
     return (out + p.stderr.read()).decode()
 
 
+def lost_and_back():
+    """The development chain is killed and started again: one line when it is gone, one when it is back."""
+    port = free_port()
+    url = f"ws://127.0.0.1:{port}"
+
+    def chain():
+        return subprocess.Popen([PLATFORM, "devchain", "--dir", path("other-chain2"), "--port", str(port), "--block-ms",
+                                 "200"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    at = chain()
+    subprocess.run([PLATFORM, "genesis", "--chain", url, "--netuid", "2", "--out", path("other2.bin"),
+                    "--stake-min-tao", "1"], stdout=subprocess.DEVNULL, check=True, timeout=90)
+    node = subprocess.Popen(command(data_dir=path("start-lost"), chain=url, genesis=path("other2.bin"),
+                                    log_level="debug"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.PIPE)
+    os.set_blocking(node.stderr.fileno(), False)
+    out = b""
+
+    def seen(text, times):
+        nonlocal out
+        out += node.stderr.read() or b""
+        return len(re.findall(text, out)) >= times
+    try:
+        up = eventually(lambda: seen(rb"chain\.ready", 1), 20)
+        at.kill()
+        at.wait()
+        down = eventually(lambda: seen(rb" debug chain\.lost", 3), 30)
+        at = chain()
+        back = eventually(lambda: seen(rb"chain\.ready", 2), 60)
+    finally:
+        node.terminate()
+        at.terminate()
+        node.wait()
+        at.wait()
+    lines = [x for x in out.decode().splitlines() if "chain." in x and " debug " not in x]
+    want = [rf"info +chain.ready endpoint={url} spec=\d+ block=\d+$",
+            rf"warn +chain.lost endpoint={url} why=closed next={url} in_ms=\d+$",
+            rf"warn +chain.lost endpoint={url} why=unreachable next={url} in_ms=\d+$",
+            rf"info +chain.ready endpoint={url} spec=\d+ block=\d+$"]
+    good = up and down and back and len(lines) == len(want)
+    say("a chain that goes and comes back is told once each", "" if good and all(
+        re.search(w, x) for w, x in zip(want, lines)) else lines)
+
+
 def chains():
-    log = log_of(20, b"chain.closed", data_dir=path("start-chain"), chain="ws://127.0.0.1:1")
-    say("a chain that is not there is named", "" if re.search(r"chain.closed endpoint=ws://127.0.0.1:1 why=unreachable", log) else log)
-    log = log_of(20, b"chain.closed", data_dir=path("start-chain"), chain="ws://nowhere.invalid:9944")
-    say("a chain whose name is unknown", "" if "why=unresolved" in log and "nowhere.invalid" in log else log)
+    port = free_port()
+    url = f"ws://127.0.0.1:{port}"
+    log = log_of(20, b"why=unresolved", data_dir=path("start-chain"), chain=f"{url},ws://nowhere.invalid:9944")
+    line = rf"chain.lost endpoint={url} why=unreachable next=ws://nowhere.invalid:9944 in_ms=\d+\n"
+    say("a chain that is not there is told in a line", "" if len(re.findall(line, log)) == 1 and
+        len([x for x in log.splitlines() if url in x and "next=" + url not in x]) == 1 else log)
+    say("... so is one whose name is unknown", "" if re.search(
+        rf"chain.lost endpoint=ws://nowhere.invalid:9944 why=unresolved next={url} in_ms=\d+\n", log) else log)
+    lost_and_back()
     log = log_of(30, b"why=genesis", data_dir=path("start-chain"), chain=OTHER)
     say("a chain with another genesis is refused", "" if "why=genesis" in log else log)
 
