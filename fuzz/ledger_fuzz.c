@@ -61,7 +61,8 @@ static void begin(struct world *w)
     w->config = (struct ledger_config){.network = ledger_network_id(&w->genesis),
                                        .verifier = {.verify = accept},
                                        .entries_max = LEDGER_ENTRIES_MIN,
-                                       .state_bytes_max = LEDGER_BYTES_MIN};
+                                       .state_bytes_max = LEDGER_BYTES_MIN,
+                                       .input_bytes_max = LEDGER_INPUT_BYTES_MAX};
     must(arena_open(&w->memory, ledger_arena_size(&w->config)));
     must(arena_open(&w->scratch, SCRATCH));
     must(ledger_init(&w->l, &w->memory, &w->config));

@@ -413,6 +413,7 @@ static struct node_config config_of(struct sim_node *m)
                             .mempool_bytes = 16 << 20,
                             .state_entries_max = 1 << 14,
                             .state_bytes_max = 8 << 20,
+                            .input_bytes_max = LEDGER_INPUT_BYTES_MAX,
                             .blob_bytes_max = 1 << 20,
                             .journal_slots = 2 * BFT_CHECKPOINT_INTERVAL};
     c.secret[0] = (uint8_t)m->index;

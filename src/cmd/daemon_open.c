@@ -314,6 +314,7 @@ static bool open_node(struct daemon *d, const struct node_recall *recall)
         .blobs_bytes_max = settings_number(&d->settings, "store_bytes") / 2,
         .state_entries_max = LEDGER_ENTRIES_MAX,
         .state_bytes_max = LEDGER_BYTES_MAX,
+        .input_bytes_max = LEDGER_INPUT_BYTES_MAX,
         .engine = sandbox_engine_id()};
     struct world world;
     memcpy(c.chain_names, d->chain_urls, d->chain_count * sizeof c.chain_names[0]);

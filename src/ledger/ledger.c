@@ -8,7 +8,8 @@ size_t ledger_arena_size(const struct ledger_config *c)
 {
     return sizeof(struct ledger) + LEDGER_WORK_SIZE +
            LEDGER_FATES * (sizeof(struct ledger_ring_fate) + 4 * (HASH_SIZE + sizeof(uint32_t))) +
-           kv_arena_size(c->entries_max, c->state_bytes_max) + 16 * ARENA_ALIGN;
+           inputs_arena_size() + kv_arena_size(c->entries_max, c->state_bytes_max) +
+           16 * ARENA_ALIGN;
 }
 
 /* The work area is cut off without being cleared: its blocks are. */
@@ -38,6 +39,8 @@ enum err ledger_init(struct ledger **out, struct arena *arena, const struct ledg
      * digests. */
     const struct map_seed seed = {1, 2};
     enum err e = map_init(&l->fate_index, arena, HASH_SIZE, LEDGER_FATES, seed);
+    if (e == ERR_OK)
+        e = inputs_init(&l->inputs, arena, seed);
     if (e == ERR_OK)
         e = kv_open(&l->kv, arena, c->entries_max, c->state_bytes_max);
     if (e == ERR_OK)
@@ -73,7 +76,14 @@ enum err ledger_genesis(struct ledger *l, const struct genesis *g)
 enum err ledger_load(struct ledger *l, struct span key, struct span value)
 {
     assert(!l->begun);
-    return kv_put(l->kv, key, value) == ERR_OK ? ERR_OK : ERR_CORRUPT;
+    if (kv_put(l->kv, key, value) != ERR_OK)
+        return ERR_CORRUPT;
+    if (key.ptr[0] != 'S')
+        return ERR_OK;
+    struct state_submission s;
+    bool good = state_submission_decode(value, NULL, &s) == ERR_OK && s.size > 0 &&
+                inputs_add(&l->inputs, &s.miner, s.size) == ERR_OK;
+    return good ? ERR_OK : ERR_CORRUPT;
 }
 
 static enum err load_set(struct ledger *l, uint64_t epoch, struct ledger_set *set,

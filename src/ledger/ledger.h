@@ -2,7 +2,8 @@
  * fate of each operation, audit entries and notices out.
  *
  * Layer: L3, pure and deterministic.  Threads: one.  Memory: from the arena at
- * ledger_init; the whole state is in memory, bounded by entries_max.
+ * ledger_init; the whole state is in memory, bounded by entries_max and
+ * state_bytes_max.
  *
  *   LEDGER-1  The state after slot s depends on the genesis and the batches of
  *             slots 1 .. s, and on nothing else.
@@ -39,6 +40,11 @@
  * past them gets the code `limit` on every node alike.  Tests use less. */
 enum { LEDGER_ENTRIES_MAX = 1 << 18, LEDGER_BYTES_MAX = 128 << 20 };
 
+/* The inputs of submissions are blobs and no part of the state, but a validator has to
+ * hold each as long as its submission is kept (four epochs): what a node sets aside for
+ * blobs must take this much, and the modules beside it. */
+#define LEDGER_INPUT_BYTES_MAX (UINT64_C(2) << 30)
+
 struct ledger_config {
     struct hash network;
     struct verifier verifier;
@@ -46,6 +52,7 @@ struct ledger_config {
      * near them are refused (limit), so that an epoch always can end. */
     uint32_t entries_max;     /* of the state; at least LEDGER_ENTRIES_MIN */
     uint32_t state_bytes_max; /* sizes of all keys and values; LEDGER_BYTES_MIN */
+    uint64_t input_bytes_max; /* of the inputs of all kept submissions */
 };
 
 enum { LEDGER_ENTRIES_MIN = 1 << 14, LEDGER_BYTES_MIN = 4 << 20 };
@@ -169,6 +176,8 @@ enum ledger_blob {
 };
 enum ledger_blob ledger_blob(const struct ledger *l, const struct hash *blob,
                              struct arena *scratch);
+/* Whether it is a module's, or of a submission that is kept: what has to be held. */
+bool ledger_needs_blob(const struct ledger *l, const struct hash *blob, struct arena *scratch);
 
 /* The index-th submission that is committing or revealing, oldest first. */
 bool ledger_open_submission_at(const struct ledger *l, uint32_t index, struct hash *id);

@@ -71,7 +71,8 @@ static inline struct ledger_config test_config(const struct net *n)
     return (struct ledger_config){.network = n->network,
                                   .verifier = {.verify = test_verify},
                                   .entries_max = 1 << 15,
-                                  .state_bytes_max = 8 << 20};
+                                  .state_bytes_max = 8 << 20,
+                                  .input_bytes_max = LEDGER_INPUT_BYTES_MAX};
 }
 
 static inline void net_genesis(struct net *n)

@@ -40,6 +40,28 @@ enum ledger_blob ledger_blob(const struct ledger *l, const struct hash *blob, st
     return best;
 }
 
+bool ledger_needs_blob(const struct ledger *l, const struct hash *blob, struct arena *scratch)
+{
+    struct hash challenge, id;
+    struct state_submission s;
+    struct span value;
+    size_t mark = arena_mark(scratch);
+    for (uint32_t i = 0; ledger_challenge_at(l, i, &challenge); i++) {
+        struct state_challenge c;
+        struct table_key k = key_blob(&challenge, blob);
+        bool needed =
+            state_get_challenge(l, &challenge, scratch, &c) && hash_equal(&c.body.module, blob);
+        if (!needed && kv_get(l->kv, key_span(&k), &value)) {
+            memcpy(id.bytes, value.ptr, HASH_SIZE);
+            needed = state_get_submission(l, &id, scratch, &s);
+        }
+        arena_reset(scratch, mark);
+        if (needed)
+            return true;
+    }
+    return false;
+}
+
 static bool spent(const struct turn *t)
 {
     struct state_replay r;
@@ -53,9 +75,9 @@ static struct table_key key_kept(const struct hotkey *miner)
 }
 
 /* Of a registered miner.  Submissions may take three quarters of the state, with the attestations
- * that they will bring.  Half of that is for whoever comes first; of the other half every
- * registered hotkey has an equal part, and one submission at least, as long as there is any.  So
- * one miner cannot shut the others out, nor many the validators. */
+ * that they will bring, and their inputs input_bytes_max.  Half of either is for whoever comes
+ * first; of the other half every registered hotkey has an equal part, and one submission at least,
+ * as long as there is any.  So one miner cannot shut the others out, nor many the validators. */
 static bool has_share(const struct turn *t)
 {
     const struct ledger *l = t->l;
@@ -67,6 +89,18 @@ static bool has_share(const struct turn *t)
         return true;
     uint32_t part = half / kv_count(l->kv, key_span(&registered));
     return kept < 2 * half && kv_count(l->kv, key_span(&mine)) < (part > 0 ? part : 1);
+}
+
+static bool has_share_of_bytes(const struct turn *t, uint32_t size)
+{
+    const struct ledger *l = t->l;
+    struct table_key registered = key_of('U');
+    uint64_t half = l->config.input_bytes_max / 2, sum = l->inputs.bytes + size;
+    if (sum <= half)
+        return true;
+    uint64_t part = half / kv_count(l->kv, key_span(&registered));
+    uint64_t mine = inputs_of(&l->inputs, t->signer);
+    return sum <= 2 * half && (mine == 0 || mine + size <= part);
 }
 
 enum reject op_check_submission(struct turn *t, const struct op_submission *b)
@@ -83,7 +117,8 @@ enum reject op_check_submission(struct turn *t, const struct op_submission *b)
     struct table_key k = key_blob(&b->challenge, &b->blob);
     if (table_has(t->l, &k))
         return REJECT_DUPLICATE;
-    return spent(t) || !has_share(t) || !turn_has_room(t) ? REJECT_LIMIT : REJECT_NONE;
+    bool fits = !spent(t) && has_share(t) && has_share_of_bytes(t, b->size) && turn_has_room(t);
+    return fits ? REJECT_NONE : REJECT_LIMIT;
 }
 
 void op_act_submission(struct turn *t, const struct op_submission *b)
@@ -101,6 +136,8 @@ void op_act_submission(struct turn *t, const struct op_submission *b)
                                        .epoch = l->meta.epoch,
                                        .phase = SUBMISSION_PHASE_COMMITTING};
     state_put_submission(l, &s);
+    enum err e = inputs_add(&l->inputs, t->signer, b->size);
+    assert(e == ERR_OK); /* No more were registered. */
     struct table_key k = key_kept(t->signer);
     key_add(&k, hash_span(&t->id));
     table_put(l, &k, SPAN_LITERAL("1"));
@@ -136,6 +173,7 @@ static void ledger_submission_forget(struct ledger *l, const struct state_submis
     table_del(l, &k);
     k = key_hash('S', &s->id);
     table_del(l, &k);
+    inputs_remove(&l->inputs, &s->miner, s->size);
 }
 
 /* It is decided: it stands in no queue any more. */

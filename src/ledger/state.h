@@ -43,6 +43,17 @@ enum {
     ROW_ENTRIES = 8,        /* the most that another operation adds */
     SUBMISSION_ENTRIES = 5, /* S, Q, B, D and T; an attestation of each member comes to them */
     ROW_BYTES = 2 * OPERATION_SIZE_MAX,
+    /* Who may have kept submissions: all that were registered while those were taken. */
+    MINERS_KEPT_MAX = NEURONS_MAX * (KEPT_EPOCHS + 2),
+};
+
+/* How many bytes the inputs of the kept submissions have, in all and of each miner:
+ * follows from table S, and is beside the state like the fates (inputs.c). */
+struct ledger_inputs {
+    uint64_t bytes;
+    struct map miners; /* hotkey -> place in of_miner */
+    uint64_t *of_miner;
+    uint32_t *free; /* from miners.count on: places not in use */
 };
 
 /* A set with its own memory. */
@@ -67,6 +78,7 @@ struct ledger {
     bool has_weights, sealed; /* of this epoch */
     struct ledger_set now, before;
     bool has_before;
+    struct ledger_inputs inputs;
     struct ledger_ring_fate *fates;
     struct map fate_index; /* op id -> place in fates */
     uint64_t fate_count;   /* ever */
@@ -136,6 +148,15 @@ bool ledger_is_registered(const struct ledger *l, const struct hotkey *key);
 enum err ledger_set_keep(struct ledger_set *s, const struct valset *set);
 bool ledger_neurons_ok(const struct neuron *n, uint32_t count);
 void state_put_neurons(struct ledger *l, const struct neuron *n, uint32_t count);
+
+/* --- Inputs of kept submissions (inputs.c) */
+
+size_t inputs_arena_size(void);
+enum err inputs_init(struct ledger_inputs *in, struct arena *arena, struct map_seed seed);
+uint64_t inputs_of(const struct ledger_inputs *in, const struct hotkey *miner);
+/* ERR_FULL: MINERS_KEPT_MAX; no state that followed from operations has so many. */
+enum err inputs_add(struct ledger_inputs *in, const struct hotkey *miner, uint32_t size);
+void inputs_remove(struct ledger_inputs *in, const struct hotkey *miner, uint32_t size);
 
 /* --- A turn (apply.c) */
 

@@ -35,16 +35,16 @@ static void not_kept(struct node *n, enum err e)
 
 /* --- room for blobs */
 
-/* What is not part of the state, and will not be in a moment, is somebody's upload
- * or a submission that is long forgotten. */
+/* What no kept submission names, and none will in a moment, is somebody's upload or
+ * belongs to a submission that is long forgotten, also when that still leads: so the
+ * ledger's LEDGER_INPUT_BYTES_MAX bounds what is needed. */
 static bool is_needed(struct node *n, const struct hash *name)
 {
     for (uint32_t i = 0; i < BLOBS_NEW; i++)
         if (hash_equal(&n->blobs_new[i].name, name) &&
             n->now_ms < time_add(n->blobs_new[i].since_ms, BLOB_NEW_MS))
             return true;
-    return mempool_names(&n->mempool, name) ||
-           ledger_blob(n->ledger, name, &n->scratch) != LEDGER_BLOB_UNKNOWN;
+    return mempool_names(&n->mempool, name) || ledger_needs_blob(n->ledger, name, &n->scratch);
 }
 
 /* The next blobs in the order of their names, from where the last search ended. */

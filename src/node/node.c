@@ -48,7 +48,8 @@ static enum err open_cores(struct node *n)
     struct ledger_config ledger = {.network = n->network,
                                    .verifier = c->verifier,
                                    .entries_max = c->state_entries_max,
-                                   .state_bytes_max = c->state_bytes_max};
+                                   .state_bytes_max = c->state_bytes_max,
+                                   .input_bytes_max = c->input_bytes_max};
     struct map_seed seed = {c->seed, ~c->seed};
     enum err e = bft_init(&n->bft, &n->memory, &bft, &n->genesis.valset);
     if (e == ERR_OK)
@@ -67,7 +68,8 @@ static enum err open_cores(struct node *n)
 static size_t memory_size(const struct node_config *c)
 {
     struct ledger_config ledger = {.entries_max = c->state_entries_max,
-                                   .state_bytes_max = c->state_bytes_max};
+                                   .state_bytes_max = c->state_bytes_max,
+                                   .input_bytes_max = c->input_bytes_max};
     return MEMORY_SIZE + bft_arena_size() + ledger_arena_size(&ledger) + epochs_arena_size() +
            2 * c->genesis.len + (size_t)c->mempool_ops * 512 + (WANTED_MAX + UNFIT_MAX) * 128;
 }

@@ -62,6 +62,7 @@ struct node_config {
     uint64_t stake_min_rao;
     uint32_t mempool_ops, mempool_bytes;
     uint32_t state_entries_max, state_bytes_max;
+    uint64_t input_bytes_max; /* these three: rules of the network, see ledger_config */
     struct hash engine;       /* what the workers run: sandbox's engine id */
     uint32_t blob_bytes_max;  /* of one blob */
     uint64_t blobs_bytes_max; /* of all; 0: as many as the store takes */

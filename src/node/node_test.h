@@ -190,6 +190,7 @@ static inline enum err start(struct bench *b)
                             .mempool_bytes = 1 << 20,
                             .state_entries_max = LEDGER_ENTRIES_MIN,
                             .state_bytes_max = LEDGER_BYTES_MIN,
+                            .input_bytes_max = LEDGER_INPUT_BYTES_MAX,
                             .blob_bytes_max = 1 << 20};
     struct world w = {.ctx = b,
                       .net = b,
