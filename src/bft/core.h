@@ -216,6 +216,7 @@ uint64_t bft_segment_end(const struct bft *b);
 struct slot *bft_slot(struct bft *b, uint64_t seq); /* NULL outside the window */
 struct payload *bft_payload_find(struct bft *b, uint64_t seq, const struct hash *digest);
 bool bft_payload_here(struct bft *b, uint64_t seq, const struct hash *digest);
+bool bft_payload_has_room(const struct bft *b, uint64_t seq); /* else nothing of it is kept */
 void bft_payload_keep(struct bft *b, struct slot *s, const struct hash *digest, struct span bytes,
                       bool journaled);
 void bft_slots_forget(struct bft *b);     /* all, at a new epoch */

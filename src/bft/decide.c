@@ -20,7 +20,7 @@ void bft_decide(struct bft *b, struct slot *s, const struct bft_cert *cert,
         bft_alarm(b, "certificate_against_new_view");
     bft_cert_keep(&s->committed, cert);
     s->decided = true;
-    if (payload != NULL && s->seq > b->executed)
+    if (payload != NULL && bft_payload_has_room(b, s->seq))
         bft_payload_keep(b, s, digest, *payload, false);
     if (!bft_payload_here(b, s->seq, digest))
         bft_fetch_payload(b, s, digest);

@@ -423,6 +423,24 @@ static void a_checkpoint_is_helped(void **state)
     assert_int_equal(edge_sent(peer, BFT_MESSAGE_CHECKPOINT, NULL), 0);
 }
 
+/* A journal may know what is decided far after the only state that is left. */
+static void a_journal_is_ahead_of_its_state(void **state)
+{
+    (void)state;
+    edge_open(edge_follower(1));
+    enum { AHEAD = BFT_CHECKPOINT_INTERVAL + 4 };
+    const struct bft_statement st = edge_statement(BFT_TYPE_COMMIT, 0, AHEAD, AHEAD);
+    struct bft_record r = {.tag = BFT_RECORD_DECIDED};
+    r.decided = (struct bft_decided){AHEAD, edge_payload(AHEAD), edge_cert(&st, EDGE_ALL)};
+    edge_record(&r);
+    edge_restart(0, false);
+    edge_segments(0, 1);
+    edge_clear();
+    for (uint64_t seq = BFT_CHECKPOINT_INTERVAL + 1; seq <= AHEAD; seq++)
+        edge_decided(0, seq, seq);
+    assert_int_equal(edge_info().executed, AHEAD);
+}
+
 #define EDGE_TEST(f) cmocka_unit_test_setup_teardown(f, edge_setup, edge_close)
 
 int main(void)
@@ -446,6 +464,7 @@ int main(void)
         EDGE_TEST(a_status_says_which_votes_are_here),
         EDGE_TEST(a_status_is_answered_with_what_lacks),
         EDGE_TEST(a_checkpoint_is_helped),
+        EDGE_TEST(a_journal_is_ahead_of_its_state),
     };
     return cmocka_run_group_tests_name("bft_edge", all, NULL, NULL);
 }

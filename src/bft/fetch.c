@@ -90,15 +90,9 @@ void bft_on_fetch(struct bft *b, uint32_t from, const struct bft_fetch *f)
     bft_send(b, from, &m);
 }
 
-static bool holdable(const struct bft *b, uint64_t seq)
-{
-    return seq > b->executed && seq <= b->executed + BFT_CHECKPOINT_INTERVAL &&
-           bft_in_window(b, seq);
-}
-
 void bft_on_payload(struct bft *b, const struct bft_payload *p)
 {
-    if (!holdable(b, p->seq))
+    if (!bft_payload_has_room(b, p->seq))
         return;
     struct slot *s = bft_slot(b, p->seq);
     struct hash digest = bft_payload_digest(p->payload);
@@ -116,7 +110,7 @@ void bft_on_payload(struct bft *b, const struct bft_payload *p)
 void bft_on_decided(struct bft *b, const struct bft_decided *d)
 {
     const struct bft_statement *st = &d->cert.statement;
-    if (st->epoch != b->set.set.epoch || b->ending || !holdable(b, d->seq))
+    if (st->epoch != b->set.set.epoch || b->ending || !bft_payload_has_room(b, d->seq))
         return;
     struct slot *s = bft_slot(b, d->seq);
     struct hash digest = bft_payload_digest(d->payload);

@@ -37,8 +37,7 @@ static void replay_vote(struct bft *b, const struct bft_record_vote *r)
         s->proposed = s->checked = true;
         s->digest = st->digest;
     }
-    if (r->payload.len > 0 && st->seq > b->executed &&
-        st->seq <= b->executed + BFT_CHECKPOINT_INTERVAL)
+    if (r->payload.len > 0 && bft_payload_has_room(b, st->seq))
         bft_payload_keep(b, s, &st->digest, r->payload, true);
     if (st->type == BFT_TYPE_PROPOSE && st->view == b->view)
         b->next_propose = max_u64(b->next_propose, st->seq + 1);

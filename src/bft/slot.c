@@ -66,6 +66,12 @@ static bool wanted(const struct slot *s, const struct hash *digest)
            (s->prepared.held && hash_equal(digest, &s->prepared.cert.statement.digest));
 }
 
+bool bft_payload_has_room(const struct bft *b, uint64_t seq)
+{
+    return seq > b->executed && seq <= b->executed + BFT_CHECKPOINT_INTERVAL &&
+           bft_in_window(b, seq);
+}
+
 /* Two buffers are enough: a slot has at most two digests that matter. */
 void bft_payload_keep(struct bft *b, struct slot *s, const struct hash *digest, struct span bytes,
                       bool journaled)
