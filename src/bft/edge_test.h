@@ -34,6 +34,8 @@ struct edge {
     uint32_t silent; /* bit: a member of whom nothing is heard */
     bool hold_signs; /* the signer is slow */
     bool hold_checks, bad_payloads;
+    uint64_t state;            /* what is executed comes to this state */
+    const struct valset *next; /* the set after the next checkpoint slot, if not NULL */
     uint8_t message[BFT_MESSAGE_SIZE_MAX];
 };
 
@@ -80,7 +82,8 @@ static inline void edge_answer(const struct bft_effect *e)
     }
     if (e->kind == BFT_FX_EXECUTE) {
         ev.kind = BFT_EV_EXECUTED;
-        ev.aux.log_size = e->seq;
+        ev.aux.log_size = e->seq + t.state;
+        ev.next = e->seq % BFT_CHECKPOINT_INTERVAL == 0 ? t.next : NULL;
     }
     edge_step(ev);
 }

@@ -22,6 +22,8 @@ static void replay_vote(struct bft *b, const struct bft_record_vote *r)
         struct place *p = bft_place(b, st->seq);
         if (p != NULL && !p->executed)
             p->said = (struct said){true, 0, st->aux};
+        else if (p != NULL && !hash_equal(&p->aux_hash, &st->aux))
+            p->signing = true; /* BFT-1: this state is not the one that was signed */
         return;
     }
     struct slot *s = bft_slot(b, st->seq);
