@@ -380,6 +380,31 @@ static void who_left_the_set_has_no_say(void **state)
         assert_int_equal(entry.unresolved.revealed[i], 0);
 }
 
+/* Two of four that stay are no QUORUM, whatever the one that left has said. */
+static void who_left_the_set_joins_no_group(void **state)
+{
+    struct net *n = *state;
+    struct hash challenge = net_challenge(n, 10000, "tsp");
+    struct hash id = net_submit(n, 0, &challenge, "blob");
+    struct attestation a = test_attestation(&id, 7);
+    for (int i = 0; i < 4; i++) {
+        struct op_body b = test_commit(&a, &n->validators[i]);
+        assert_int_equal(net_do(n, &n->validators[i], &b), REJECT_NONE);
+    }
+    struct op_body reveal = test_reveal(&a), epoch = net_epoch(n);
+    struct valset_member members[4];
+    memcpy(members, n->members, sizeof members);
+    members[3].hotkey = n->validators[4];
+    epoch.epoch.next.members = members;
+    assert_int_equal(net_do(n, &n->validators[3], &reveal), REJECT_NONE);
+    assert_int_equal(net_do(n, &n->validators[0], &reveal), REJECT_NONE);
+    assert_int_equal(net_end_epoch(n, &epoch), REJECT_NONE);
+    assert_int_equal(net_do(n, &n->validators[1], &reveal), REJECT_NONE);
+    assert_int_equal(net_notices(n, LEDGER_FINAL), 0);
+    assert_int_equal(net_do(n, &n->validators[2], &reveal), REJECT_NONE);
+    assert_int_equal(net_notices(n, LEDGER_FINAL), 1);
+}
+
 static void sign_evidence(struct net *n, struct op_evidence *e, const struct hotkey *key)
 {
     struct hash set = bft_valset_hash(ledger_valset(n->l));
@@ -409,7 +434,7 @@ static void honest_statements_are_no_evidence(void **state)
 {
     struct net *n = *state;
     const struct op_body good = evidence_of(n, BFT_TYPE_PREPARE, 2);
-    struct op_body bad[7];
+    struct op_body bad[8];
     for (size_t i = 0; i < COUNT_OF(bad); i++)
         bad[i] = good;
     bad[0].evidence.second.view++;
@@ -419,6 +444,7 @@ static void honest_statements_are_no_evidence(void **state)
     bad[4].evidence.first.epoch--;
     bad[5].evidence.second.digest = bad[5].evidence.first.digest;
     bad[6].evidence.signer = TEST_VALIDATORS; /* the place behind the last member */
+    bad[7].evidence.first.epoch = bad[7].evidence.second.epoch = 4; /* under another set */
     const struct hotkey nobody = {0};
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         sign_evidence(n, &bad[i].evidence, i == 6 ? &nobody : &n->validators[2]);
@@ -462,6 +488,9 @@ static void two_votes_are_evidence_once(void **state)
     assert_int_equal(net_do(n, &n->validators[0], &b), REJECT_BAD_EVIDENCE);
     b = good;
     b.evidence.second_sig.bytes[0] ^= 1;
+    assert_int_equal(net_do(n, &n->validators[0], &b), REJECT_BAD_EVIDENCE);
+    b = good;
+    b.evidence.first_sig.bytes[0] ^= 1;
     assert_int_equal(net_do(n, &n->validators[0], &b), REJECT_BAD_EVIDENCE);
     b = good;
     b.evidence.signer = 1;
@@ -605,6 +634,15 @@ static void a_batch_is_checked_before_the_vote(void **state)
     assert_false(ledger_batch_epoch(net_batch(n, ops, 0), &n->scratch, &found));
     other.next.chain_block++;
     assert_int_equal(ledger_check_batch(l, 32, both, &other, &n->scratch), LEDGER_INVALID);
+    other = e.epoch; /* the right block, and not what stands there */
+    struct valset_member members[4];
+    memcpy(members, other.next.members, sizeof members);
+    members[0].stake++;
+    other.next.members = members;
+    assert_int_equal(ledger_check_batch(l, 32, both, &other, &n->scratch), LEDGER_INVALID);
+    other = e.epoch;
+    other.neurons_count--;
+    assert_int_equal(ledger_check_batch(l, 32, both, &other, &n->scratch), LEDGER_INVALID);
     struct span order[2] = {ops[1], ops[0]};
     assert_int_equal(ledger_check_batch(l, 32, net_batch(n, order, 2), &e.epoch, &n->scratch),
                      LEDGER_INVALID);
@@ -630,6 +668,7 @@ int main(void)
         NET_TEST(who_leaves_loses_the_place),
         NET_TEST(who_left_before_the_result_leads_nothing),
         NET_TEST(who_left_the_set_has_no_say),
+        NET_TEST(who_left_the_set_joins_no_group),
         NET_TEST(honest_statements_are_no_evidence),
         NET_TEST(two_votes_are_evidence_once),
         NET_TEST(a_batch_is_checked_before_the_vote),
