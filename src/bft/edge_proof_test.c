@@ -10,11 +10,11 @@ static uint32_t other(uint32_t number)
 
 /* --- R5: checkpoints -------------------------------------------------------- */
 
-/* Executes the first segment; what this replica says of it. */
+/* Executes the rest of the first segment; what this replica says of it. */
 static struct bft_statement reach_checkpoint(void)
 {
     struct bft_statement st = {0};
-    for (uint64_t seq = 1; seq <= BFT_CHECKPOINT_INTERVAL; seq++)
+    for (uint64_t seq = edge_info().executed + 1; seq <= BFT_CHECKPOINT_INTERVAL; seq++)
         edge_decided(0, seq, seq);
     for (uint32_t i = 0; i < t.seen_count; i++)
         if (t.seen[i].kind == BFT_FX_SIGN && t.seen[i].statement.type == BFT_TYPE_CHECKPOINT)
@@ -73,6 +73,20 @@ static void a_k_cert_is_verified(void **state)
     m.checkpoint.cert = edge_cert(&st, EDGE_ALL);
     edge_hear(other(1), &m);
     assert_int_equal(edge_info().stable, 16);
+}
+
+/* Its digest is that of all slots that were executed, not of the last ones. */
+static void a_checkpoint_is_of_one_history(void **state)
+{
+    (void)state;
+    struct hash said[2];
+    for (uint64_t first = 0; first < 2; first++) {
+        edge_open(edge_follower(1));
+        edge_decided(0, 1, 100 + first);
+        said[first] = reach_checkpoint().digest;
+        edge_again();
+    }
+    assert_false(hash_equal(&said[0], &said[1]));
 }
 
 /* BFT-1: what was said of a state stands in the journal.  When the same slots come to
@@ -210,6 +224,25 @@ static void a_view_is_left_for_good(void **state)
     assert_int_equal(edge_info().view, 3);
 }
 
+/* Whose stake gives it two views in a row does not get the second when the first has
+ * failed. */
+static void the_next_view_is_anothers(void **state)
+{
+    (void)state;
+    t.members[0].stake = 1000;
+    struct valset set = t.set.set;
+    assert_int_equal(bft_set_init(&t.set, &set), ERR_OK);
+    assert_int_equal(edge_leader(0), 0);
+    assert_int_equal(edge_leader(1), 0);
+    edge_open(EDGE_MEMBERS - 1);
+    t.bad_payloads = true;
+    edge_propose(0, 1, 1);
+    uint64_t next = 1;
+    while (edge_leader(next) == 0)
+        next++;
+    assert_int_equal(edge_asked(BFT_TYPE_VIEW_CHANGE, next, 0, NULL), 1);
+}
+
 /* R8: a checkpoint that a VIEW-CHANGE claims is shown by its certificate, or the
  * VIEW-CHANGE does not count for a NEW-VIEW. */
 static void a_claimed_checkpoint_is_proved(void **state)
@@ -340,11 +373,13 @@ int main(void)
         EDGE_TEST(a_checkpoint_is_of_one_state),
         EDGE_TEST(votes_for_a_checkpoint_are_signed),
         EDGE_TEST(a_k_cert_is_verified),
+        EDGE_TEST(a_checkpoint_is_of_one_history),
         EDGE_TEST(a_state_is_signed_once),
         EDGE_TEST(a_new_set_counts_by_its_own_stakes),
         EDGE_TEST(nothing_is_voted_for_past_a_handover),
         EDGE_TEST(a_view_change_is_signed),
         EDGE_TEST(a_view_is_left_for_good),
+        EDGE_TEST(the_next_view_is_anothers),
         EDGE_TEST(a_claimed_checkpoint_is_proved),
         EDGE_TEST(a_new_view_proves_its_checkpoint),
         EDGE_TEST(two_new_views_are_evidence),
