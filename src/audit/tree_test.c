@@ -190,6 +190,10 @@ static void test_inclusion_of_every_leaf(void **state)
     uint32_t count;
     assert_int_equal(audit_inclusion(&nodes, 5, 5, path, &count), ERR_DENIED);
     assert_int_equal(audit_inclusion(&nodes, 0, 400, path, &count), ERR_NOT_FOUND);
+    /* A path that ends below the top shows a leaf of a smaller tree, not of this one. */
+    assert_true(audit_inclusion_check(&s->nodes[0][0], 0, 2, &s->nodes[0][1], 1, &roots[2]));
+    assert_false(audit_inclusion_check(&s->nodes[0][0], 0, 4, &s->nodes[0][1], 1, &roots[2]));
+    assert_false(audit_inclusion_check(&roots[1], 0, 2, path, 0, &roots[1]));
     assert_false(audit_inclusion_check(&roots[1], 1, 1, path, 0, &roots[1]));
     assert_false(audit_inclusion_check(&roots[0], 0, 0, path, 0, &roots[0]));
     free(s);

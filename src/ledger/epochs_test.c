@@ -492,6 +492,11 @@ static void two_votes_are_evidence_once(void **state)
     b = good;
     b.evidence.first_sig.bytes[0] ^= 1;
     assert_int_equal(net_do(n, &n->validators[0], &b), REJECT_BAD_EVIDENCE);
+    b = good; /* well signed, but of an epoch with another set */
+    b.evidence.first.epoch--;
+    b.evidence.second.epoch--;
+    sign_evidence(n, &b.evidence, &n->validators[2]);
+    assert_int_equal(net_do(n, &n->validators[0], &b), REJECT_BAD_EVIDENCE);
     b = good;
     b.evidence.signer = 1;
     assert_int_equal(net_do(n, &n->validators[0], &b), REJECT_BAD_EVIDENCE);
@@ -639,6 +644,9 @@ static void a_batch_is_checked_before_the_vote(void **state)
     memcpy(members, other.next.members, sizeof members);
     members[0].stake++;
     other.next.members = members;
+    assert_int_equal(ledger_check_batch(l, 32, both, &other, &n->scratch), LEDGER_INVALID);
+    other = e.epoch; /* one member less at the same block */
+    other.next.members_count--;
     assert_int_equal(ledger_check_batch(l, 32, both, &other, &n->scratch), LEDGER_INVALID);
     other = e.epoch;
     other.neurons_count--;
