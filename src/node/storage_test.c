@@ -331,6 +331,49 @@ static void an_old_boundary_is_refused_at_once(void **state)
     assert_false(b->node->checks[0].used);
 }
 
+/* --- what is proposed */
+
+/* An operation that has become invalid while it waited is in no batch, and leaves. */
+static void only_what_is_valid_is_proposed(void **state)
+{
+    struct bench *b = *state;
+    struct node *n = b->node;
+    struct op_body one = registration("one"), two = registration("two");
+    struct span ops[] = {signed_op(b, 9, 1, &one), signed_op(b, 9, 2, &two)};
+    struct batch batch;
+    enum reject why;
+    for (size_t i = 0; i < COUNT_OF(ops); i++)
+        assert_int_equal(node_submit_op(n, ops[i], &why, b->now_ms), ERR_OK);
+    apply(b, 1, ops, 1); /* Decided in another batch. */
+    n->proposal = (struct pending_proposal){.used = true, .seq = 2, .since_ms = b->now_ms};
+    consensus_try_propose(n);
+    assert_int_equal(batch_decode(n->batch, &b->arena, &batch), ERR_OK);
+    assert_int_equal(batch.ops_count, 1);
+    assert_true(span_equal(batch.ops[0].bytes, ops[1]));
+    assert_int_equal(n->mempool.count, 1);
+    n->follow_up_count = 0;
+}
+
+/* In another view nothing of ours is under way: what was reserved can be proposed. */
+static void another_view_begins_anew(void **state)
+{
+    struct bench *b = *state;
+    struct node *n = b->node;
+    struct op_body one = registration("one");
+    enum reject why;
+    turn(b);
+    assert_int_equal(node_submit_op(n, signed_op(b, 9, 1, &one), &why, b->now_ms), ERR_OK);
+    mempool_reserve(&n->mempool, mempool_first(&n->mempool), 9);
+    assert_int_equal(mempool_waiting(&n->mempool), 0);
+    n->own_seq = 9;
+    n->proposal = (struct pending_proposal){.used = true, .seq = 9};
+    n->seen_view = 7; /* The core's is another. */
+    consensus_step(n, &(struct bft_event){.kind = BFT_EV_TICK});
+    assert_int_equal(mempool_waiting(&n->mempool), 1);
+    assert_int_equal(n->own_seq, 0);
+    assert_false(n->proposal.used);
+}
+
 /* --- signatures */
 
 static void reply(struct bench *b, uint64_t token, enum signer_verdict verdict)
@@ -401,6 +444,8 @@ int main(void)
         BENCH_TEST(decided_slots_come_back),
         BENCH_TEST(a_vote_waits_for_the_blob),
         BENCH_TEST(an_old_boundary_is_refused_at_once),
+        BENCH_TEST(only_what_is_valid_is_proposed),
+        BENCH_TEST(another_view_begins_anew),
         BENCH_TEST(answers_keep_the_order_of_their_requests),
         BENCH_TEST(what_is_refused_is_not_used),
     };
