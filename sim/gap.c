@@ -24,12 +24,19 @@ static uint32_t leader_of(struct sim *s, const struct sim_node *m)
     return 0;
 }
 
-/* One that lies and one that is dead would be more than may fail. */
+/* One that lies, or does not vote (yet) after it lost its memory, and one that is dead
+ * would be more than may fail. */
 static bool is_possible(struct sim *s)
 {
-    for (uint32_t i = 0; i < s->count; i++)
-        if (s->nodes[i].node == NULL || s->nodes[i].byzantine)
+    for (uint32_t i = 0; i < s->count; i++) {
+        const struct sim_node *m = &s->nodes[i];
+        struct bft_view_info info;
+        if (m->node == NULL || m->byzantine || m->sick)
             return false;
+        node_bft_info(m->node, &info);
+        if (!info.voting)
+            return false;
+    }
     return s->config.submissions > 0;
 }
 
