@@ -4,9 +4,9 @@
 
 static const char *const outcome_names[] = {"confirmed", "failed",      "refused", "expired",
                                             "different", "unsupported", "unsigned"};
-static const char *const why_names[] = {"unreachable", "unresolved", "closed",
-                                        "genesis",     "garbage",    "stalled",
-                                        "silent",      "runtime",    "oversize"};
+static const char *const why_names[] = {"unreachable", "unresolved", "closed",      "genesis",
+                                        "garbage",     "stalled",    "silent",      "runtime",
+                                        "oversize",    "metagraph",  "contradicts", "flood"};
 
 const char *chain_outcome_name(enum chain_outcome o)
 {
@@ -157,7 +157,8 @@ static struct trace_event *tell_lost(struct chain *c, uint32_t lost, enum chain_
                                      uint64_t delay_ms)
 {
     bool is_told = (c->told[lost] >> why & 1) != 0;
-    bool is_wrong = why == CHAIN_WHY_GENESIS || why == CHAIN_WHY_RUNTIME;
+    bool is_wrong = why == CHAIN_WHY_GENESIS || why == CHAIN_WHY_RUNTIME ||
+                    why == CHAIN_WHY_METAGRAPH || why == CHAIN_WHY_CONTRADICTS;
     c->told[lost] |= 1u << why;
     struct trace_event *t = trace_add(&c->trace,
                                       is_told    ? TRACE_DEBUG
@@ -176,6 +177,9 @@ static struct trace_event *go_down(struct chain *c, enum chain_why why, uint64_t
     doubt_head(c, why);
     uint32_t lost = c->endpoint;
     c->counters.disconnects++;
+    if (c->has_head && now_ms >= c->sound_at_ms)
+        c->failures = 0;
+    c->has_head = false;
     c->failures++;
     c->endpoint = (c->endpoint + 1) % c->config.endpoint_count;
     c->phase = PHASE_WAITING;
@@ -189,12 +193,18 @@ static struct trace_event *go_down(struct chain *c, enum chain_why why, uint64_t
     return tell_lost(c, lost, why, delay_ms);
 }
 
-static struct trace_event *client_fail(struct chain *c, enum chain_why why, uint64_t now_ms)
+struct trace_event *client_fail(struct chain *c, enum chain_why why, uint64_t now_ms)
 {
     if (c->phase == PHASE_WAITING)
         return NULL;
     client_out(c, CHAIN_OUT_CLOSE);
     return go_down(c, why, now_ms);
+}
+
+void chain_distrust(struct chain *c, uint64_t now_ms)
+{
+    if (c->phase == PHASE_READY)
+        client_fail(c, CHAIN_WHY_CONTRADICTS, now_ms);
 }
 
 void chain_on_connected(struct chain *c, uint64_t now_ms)
@@ -204,6 +214,7 @@ void chain_on_connected(struct chain *c, uint64_t now_ms)
     c->phase = PHASE_GREETING;
     c->has_head = c->lags = false;
     c->head_wanted = 0;
+    c->strays = 0;
     request_start(c, REQ_GENESIS, now_ms);
 }
 
@@ -373,9 +384,9 @@ static void want_head(struct chain *c, uint64_t number, uint64_t now_ms)
 }
 
 /* Of this connection: only now is it of use. */
-static void on_first_head(struct chain *c, uint64_t block)
+static void on_first_head(struct chain *c, uint64_t block, uint64_t now_ms)
 {
-    c->failures = 0;
+    c->sound_at_ms = time_add(now_ms, c->config.redial_max_ms);
     memset(c->told, 0, sizeof c->told);
     struct trace_event *t = trace_add(&c->trace, TRACE_INFO, "chain.ready");
     trace_word(t, "endpoint", endpoint_name(c, c->endpoint));
@@ -396,7 +407,7 @@ static void on_head_hash(struct chain *c, const struct request *r, const json_t 
         return;
     }
     if (!c->has_head)
-        on_first_head(c, r->number);
+        on_first_head(c, r->number, now_ms);
     c->has_head = c->head_stands = true;
     c->lags = false;
     c->lagged = 0;
@@ -465,10 +476,11 @@ static void on_reply(struct chain *c, const json_t *message, uint64_t now_ms)
         if (r.kind == REQ_FREE || !r.sent || r.id != id)
             continue;
         c->requests[i].kind = REQ_FREE;
+        c->strays = 0;
         on_result(c, &r, error == NULL ? result : NULL, error, now_ms);
         return;
     }
-    c->counters.garbage++; /* Late, or never asked for: harmless. */
+    c->counters.garbage++; /* Late, or never asked for: harmless, but for their number. */
 }
 
 /* One subscription of a kind is enough to tell them by the method's name; the
@@ -554,10 +566,13 @@ void chain_on_text(struct chain *c, struct span frame, uint64_t now_ms)
     }
     arena_reset(&c->scratch, 0);
     const char *method = json_string_value(json_object_get(message, "method"));
+    c->strays++; /* on_reply knows better. */
     if (method != NULL)
         on_notification(c, method, json_object_get(message, "params"), now_ms);
     else
         on_reply(c, message, now_ms);
+    if (c->strays > CHAIN_STRAYS_MAX)
+        client_fail(c, CHAIN_WHY_FLOOD, now_ms);
     json_decref(message);
     submit_advance(c, now_ms);
 }

@@ -46,6 +46,7 @@ enum {
     CHAIN_ENDPOINTS_MAX = 8,
     CHAIN_NAME_MAX = 64,
     CHAIN_COMMITS_MAX = 64, /* the runtime keeps 10 of one hotkey */
+    CHAIN_STRAYS_MAX = 256, /* in a row, between what was asked for */
 };
 
 struct chain_config {
@@ -57,11 +58,12 @@ struct chain_config {
     uint32_t endpoint_count; /* the dialler knows the addresses; 1 .. */
     /* What the trace calls them; kept.  NULL: "endpoint". */
     const char *endpoint_names[CHAIN_ENDPOINTS_MAX];
-    uint32_t call_ms;                      /* deadline of one call; 30,000 */
-    uint32_t head_ms;                      /* CH-5; 120,000 */
-    uint32_t redial_min_ms, redial_max_ms; /* doubled from one to the other, with jitter */
-    uint32_t era_period;                   /* a power of two; 64 */
-    uint64_t seed;                         /* of the jitter */
+    uint32_t call_ms; /* deadline of one call; 30,000 */
+    uint32_t head_ms; /* CH-5; 120,000 */
+    /* Doubled from one to the other, with jitter, until a connection has lasted longer. */
+    uint32_t redial_min_ms, redial_max_ms;
+    uint32_t era_period; /* a power of two; 64 */
+    uint64_t seed;       /* of the jitter */
 };
 
 void chain_config_default(struct chain_config *c);
@@ -155,6 +157,9 @@ enum chain_why {
     CHAIN_WHY_SILENT,      /* no finalized head in head_ms */
     CHAIN_WHY_RUNTIME,     /* its metadata cannot be used */
     CHAIN_WHY_OVERSIZE,    /* a frame over CHAIN_FRAME_MAX */
+    CHAIN_WHY_METAGRAPH,   /* what it says of the subnet cannot be, or is of another block */
+    CHAIN_WHY_CONTRADICTS, /* chain_distrust */
+    CHAIN_WHY_FLOOD,       /* CHAIN_STRAYS_MAX frames that say nothing new */
 };
 
 const char *chain_outcome_name(enum chain_outcome o); /* "confirmed" */
@@ -239,6 +244,10 @@ enum err chain_submit(struct chain *c, uint64_t token, const struct chain_action
 /* The answer to CHAIN_OUT_SIGN; one that is late or not awaited is ignored. */
 void chain_signed(struct chain *c, uint64_t token, const struct signature *s, uint64_t now_ms);
 void chain_sign_refused(struct chain *c, uint64_t token, uint64_t now_ms);
+
+/* chain_distrust: the caller knows that this endpoint has lied: another one, or the
+ * same one after a while. */
+void chain_distrust(struct chain *c, uint64_t now_ms);
 
 bool chain_is_ready(const struct chain *c);
 

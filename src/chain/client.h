@@ -148,6 +148,8 @@ struct chain {
     enum phase phase;
     uint32_t endpoint;
     uint32_t failures;
+    uint64_t sound_at_ms; /* a connection that lasts so long was none that failed */
+    uint32_t strays;
     uint32_t told[CHAIN_ENDPOINTS_MAX]; /* bit why: in the trace since one was ready */
     uint64_t dial_at_ms;                /* PHASE_WAITING: when; PHASE_DIALING: until when */
     uint64_t head_due_ms;               /* PHASE_READY: CH-5 */
@@ -172,6 +174,8 @@ struct chain {
 };
 
 /* chain.c */
+/* Ends the connection; the line about it, to which more may be added, or NULL. */
+struct trace_event *client_fail(struct chain *c, enum chain_why why, uint64_t now_ms);
 struct chain_out *client_out(struct chain *c, enum chain_out_kind kind);
 
 /* request.c */

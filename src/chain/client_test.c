@@ -291,11 +291,69 @@ static void test_an_endpoint_that_shows_no_head_is_dialled_less_often(void **sta
     }
     connect_now(b);
     announce(b, "0x5");
-    tell(b, "not json");
+    tell(b, "not json"); /* At once after its first head: it was of no use. */
     drain(b);
     uint64_t before = b->now_ms;
     wake(b);
+    assert_true(b->now_ms - before >= 30000);
+    connect_now(b);
+    announce(b, "0x6");
+    b->now_ms += b->config.redial_max_ms;
+    tell(b, "not json"); /* It was of use for long. */
+    drain(b);
+    before = b->now_ms;
+    wake(b);
     assert_true(b->now_ms - before <= 500);
+    close_bench(b);
+}
+
+/* What nobody asked for is harmless, but not without end. */
+static void test_a_flood_ends_the_connection(void **state)
+{
+    (void)state;
+    static const char *const frames[] = {
+        "{\"jsonrpc\":\"2.0\",\"id\":4242,\"result\":1}", "{\"method\":\"chain_other\"}",
+        "{\"method\":\"chain_finalizedHead\",\"params\":{\"result\":{\"number\":\"0x5\"}}}"};
+    for (size_t i = 0; i < COUNT_OF(frames); i++) {
+        struct bench *b = open_bench(SPEC_293);
+        start(b);
+        connect_now(b);
+        announce(b, "0x5");
+        for (uint32_t k = 0; k < CHAIN_STRAYS_MAX; k++)
+            tell(b, frames[i]);
+        announce(b, "0x6"); /* It is one too many, whatever it says. */
+        assert_int_equal(b->why, CHAIN_WHY_FLOOD);
+        assert_int_equal(b->downs, 1);
+        wake(b);
+        connect_now(b);
+        for (uint32_t k = 0; k < CHAIN_STRAYS_MAX - 1; k++)
+            tell(b, frames[i]);
+        announce(b, "0x7"); /* The answer to what this asks for ends the count. */
+        for (uint32_t k = 0; k < CHAIN_STRAYS_MAX; k++)
+            tell(b, frames[i]);
+        drain(b);
+        assert_int_equal(b->downs, 1);
+        close_bench(b);
+    }
+}
+
+static void test_who_is_known_to_lie_is_left(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(SPEC_293);
+    b->config.endpoint_count = 2;
+    start(b);
+    chain_distrust(b->chain, b->now_ms); /* Nobody is there to be distrusted. */
+    assert_int_equal(b->downs, 0);
+    connect_now(b);
+    announce(b, "0x5");
+    chain_trace(b->chain)->count = 0;
+    chain_distrust(b->chain, b->now_ms);
+    drain(b);
+    assert_int_equal(b->why, CHAIN_WHY_CONTRADICTS);
+    assert_told(b, "chain.lost endpoint=endpoint why=contradicts next=endpoint;");
+    wake(b);
+    assert_int_equal(b->endpoint, 1);
     close_bench(b);
 }
 
@@ -462,6 +520,17 @@ static void test_a_runtime_with_its_own_schedule_is_asked(void **state)
     close_bench(b);
 }
 
+/* The endpoint is left for it; the next one, which is the same, is gone to. */
+static void assert_refused(struct bench *b)
+{
+    assert_false(b->graph_good);
+    assert_false(chain_is_ready(b->chain));
+    assert_int_equal(b->why, CHAIN_WHY_METAGRAPH);
+    wake(b);
+    connect_now(b);
+    announce(b, "0x1f4");
+}
+
 static void test_a_metagraph_of_another_block_or_shape_is_refused(void **state)
 {
     (void)state;
@@ -474,11 +543,11 @@ static void test_a_metagraph_of_another_block_or_shape_is_refused(void **state)
     assert_true(b->graph_good);
     assert_int_equal(b->graph.epoch_index, 503 / 361);
     read_graph(b, other);
-    assert_false(b->graph_good);
-    read_graph(b, "\"result\":\"0x00\"");
+    assert_refused(b);
+    read_graph(b, "\"result\":\"0x00\""); /* No such subnet; all else is its endpoint's end. */
     assert_false(b->graph_good);
     read_graph(b, "\"result\":null");
-    assert_false(b->graph_good);
+    assert_refused(b);
     read_graph(b, "\"error\":{\"code\":1}");
     assert_false(b->graph_good);
     for (size_t cut = 2; cut < strlen(body) - 16; cut += 2) {
@@ -486,7 +555,7 @@ static void test_a_metagraph_of_another_block_or_shape_is_refused(void **state)
         snprintf(shorter, 2048, "%.*s\"", (int)(12 + cut), body);
         if (strcmp(shorter, body) != 0) {
             read_graph(b, shorter);
-            assert_false(b->graph_good);
+            assert_refused(b);
         }
         test_free(shorter);
     }
@@ -594,6 +663,8 @@ int main(void)
         cmocka_unit_test(test_a_loss_is_told_once),
         cmocka_unit_test(test_a_refusal_is_one_line),
         cmocka_unit_test(test_an_endpoint_that_shows_no_head_is_dialled_less_often),
+        cmocka_unit_test(test_a_flood_ends_the_connection),
+        cmocka_unit_test(test_who_is_known_to_lie_is_left),
         cmocka_unit_test(test_heads_in_odd_forms_and_orders),
         cmocka_unit_test(test_old_heads_do_not_keep_a_connection),
         cmocka_unit_test(test_a_head_that_nobody_reaches_is_forgotten),

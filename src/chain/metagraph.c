@@ -226,11 +226,15 @@ static void on_graph(struct chain *c, const struct request *r, const json_t *res
     uint64_t block = d->graph.block;
     struct hash hash = d->graph.block_hash;
     enum err e = metagraph_decode(value_bytes(c, result), &d->graph, d->neurons);
+    if (e == ERR_NOT_FOUND) {
+        trace_add(&c->trace, TRACE_WARN, "chain.no_such_subnet");
+        metagraph_end(c, false);
+        return;
+    }
     /* CH-2: what it says must be of the block that was asked for. */
     if (e != ERR_OK || d->graph.block != block || d->graph.netuid != c->config.netuid) {
-        trace_word(trace_add(&c->trace, TRACE_WARN, "chain.metagraph_refused"), "why",
-                   e == ERR_OK ? "other_block" : err_name(e));
-        metagraph_end(c, false);
+        trace_word(client_fail(c, CHAIN_WHY_METAGRAPH, now_ms), "metagraph",
+                   e == ERR_OK ? "of_another_block" : err_name(e));
         return;
     }
     d->graph.block_hash = hash;

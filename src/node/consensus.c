@@ -193,6 +193,9 @@ static enum ledger_verdict check(struct node *n, uint64_t seq, struct span paylo
     enum ledger_verdict v = ledger_check_batch(n->ledger, seq, payload, expected, &n->scratch);
     if (hands_over && epochs_refuse(n, named.next.chain_block))
         v = LEDGER_INVALID;
+    if (hands_over && v == LEDGER_INVALID)
+        trace_u64(trace_add(&n->trace, TRACE_WARN, "epoch.disputed"), "block",
+                  named.next.chain_block);
     if (v == LEDGER_VALID && !blobs_are_here(n, payload))
         v = LEDGER_WAIT;
     arena_reset(&n->scratch, mark);

@@ -35,11 +35,16 @@ enum err epochs_open(struct node *n)
     return chain_init(&n->chain, &n->memory, &c, n->now_ms);
 }
 
-void epochs_close(struct node *n)
+static void forget_candidates(struct node *n)
 {
     for (uint32_t i = 0; i < n->epochs.next_count; i++)
         bytes_drop(&n->epochs.next[i]);
     n->epochs.next_count = 0;
+}
+
+void epochs_close(struct node *n)
+{
+    forget_candidates(n);
 }
 
 /* --- the next set */
@@ -161,6 +166,7 @@ void epochs_on_metagraph(struct node *n, const struct chain_out *out)
     n->epochs.reading = false;
     if (m == NULL)
         return;
+    n->epochs.misshapen = false;
     weights_on_metagraph(n, m);
     if (out->token == EPOCHS_TOKEN_BOUNDARY) {
         n->epochs.boundary_wanted = 0;
@@ -260,6 +266,7 @@ static void on_out(struct node *n, const struct chain_out *out)
         e->chain_up = true;
         break;
     case CHAIN_OUT_DOWN:
+        e->misshapen |= out->why == CHAIN_WHY_METAGRAPH;
         e->chain_up = e->reading = false;
         e->refused_count = 0;
         break;
@@ -306,9 +313,43 @@ void epochs_extrinsic_signed(struct node *n, const struct sign_wait *w)
     drain(n);
 }
 
+/* The same block says the same to all: what we read there is what the others did, or
+ * our endpoint has lied.  (Or so many of theirs; but they are a QUORUM.) */
+void epochs_on_decided(struct node *n, const struct op_epoch *decided)
+{
+    struct epochs *e = &n->epochs;
+    uint32_t i = 0;
+    while (i < e->next_count && e->next_block[i] != decided->next.chain_block)
+        i++;
+    if (i == e->next_count)
+        return; /* We have not read it. */
+    struct op_epoch ours;
+    size_t mark = arena_mark(&n->scratch);
+    enum err bad = op_epoch_decode(e->next[i], &n->scratch, &ours);
+    assert(bad == ERR_OK); /* We wrote it. */
+    ours.next.epoch = decided->next.epoch;
+    struct room room = {arena_raw(&n->scratch, OP_EPOCH_SIZE_MAX), OP_EPOCH_SIZE_MAX};
+    struct room other = {arena_raw(&n->scratch, OP_EPOCH_SIZE_MAX), OP_EPOCH_SIZE_MAX};
+    assert(room.ptr != NULL && other.ptr != NULL);
+    e->contradicts = !span_equal(op_epoch_encode(&ours, room), op_epoch_encode(decided, other));
+    arena_reset(&n->scratch, mark);
+    if (!e->contradicts)
+        return;
+    struct trace_event *t = trace_add(&n->trace, TRACE_ERROR, "epoch.contradicted");
+    trace_u64(t, "epoch", decided->next.epoch);
+    trace_u64(t, "block", decided->next.chain_block);
+    e->distrust = true; /* At the next tick: this is the middle of a slot. */
+}
+
 void epochs_tick(struct node *n)
 {
     size_t mark = arena_mark(&n->scratch);
+    if (n->epochs.distrust) {
+        n->epochs.distrust = false;
+        forget_candidates(n); /* What the liar said. */
+        chain_distrust(n->chain, n->now_ms);
+        drain(n);
+    }
     chain_on_time(n->chain, n->now_ms);
     drain(n);
     read_chain(n);

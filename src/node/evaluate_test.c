@@ -200,15 +200,21 @@ static void each_trouble_is_named(void **state)
     expect(b, NODE_UNREADY_SIGNER);
     w->replied = true;
     expect(b, 0);
+    n->epochs.misshapen = true;
+    expect(b, NODE_UNREADY_CHAIN_LIES);
+    n->epochs.misshapen = false;
+    n->epochs.contradicts = true;
+    expect(b, NODE_UNREADY_CHAIN_LIES);
+    n->epochs.contradicts = false;
     n->drift = true;
     expect(b, NODE_UNREADY_DRIFT);
-    for (uint32_t bit = 1; bit <= NODE_UNREADY_DISK; bit <<= 1) {
+    for (uint32_t bit = 1; bit <= NODE_UNREADY_CHAIN_LIES; bit <<= 1) {
         assert_non_null(node_unready_name(bit));
         assert_non_null(node_unready_text(bit));
         for (uint32_t other = 1; other < bit; other <<= 1)
             assert_string_not_equal(node_unready_name(bit), node_unready_name(other));
     }
-    assert_null(node_unready_name(NODE_UNREADY_DISK << 1));
+    assert_null(node_unready_name(NODE_UNREADY_CHAIN_LIES << 1));
 }
 
 /* Two members say that they are further than a window; one would not do. */

@@ -151,8 +151,12 @@ void execute_slot(struct node *n, const struct bft_effect *fx)
         on_notice(n, &result.notices[i], fx->seq); /* Of the candidate before this checkpoint. */
     if (fx->seq % BFT_CHECKPOINT_INTERVAL == 0)
         ev.aux = checkpoint(n, fx->seq, result.next);
-    if (result.next != NULL)
+    struct op_epoch decided;
+    if (result.next != NULL) {
         n->epochs.end_wanted = false;
+        if (ledger_batch_epoch(fx->bytes, &n->scratch, &decided))
+            epochs_on_decided(n, &decided);
+    }
     struct trace_event *t = trace_add(&n->trace, TRACE_INFO, "slot.executed");
     trace_u64(t, "seq", fx->seq);
     trace_u64(t, "ops", result.fate_count);

@@ -250,7 +250,8 @@ struct node {
 
     struct epochs {
         bool chain_up, end_wanted; /* a boundary later than our set's block is final */
-        bool reading;
+        bool reading, distrust;
+        bool misshapen, contradicts; /* the endpoint lies: see NODE_UNREADY_CHAIN_LIES */
         uint64_t finalized, finalized_ms, read_ms, read_block;
         uint64_t boundary_wanted, boundary_read, boundary_ms; /* read: the last one, then */
         uint64_t next_end; /* block of the chain's next epoch, as read last */
@@ -404,6 +405,8 @@ const struct op_epoch *epochs_next(struct node *n, struct arena *scratch);
 /* Why a metagraph was read. */
 enum { EPOCHS_TOKEN_LATEST = 1, EPOCHS_TOKEN_BOUNDARY };
 void epochs_on_metagraph(struct node *n, const struct chain_out *out);
+/* The EPOCH that a slot has brought, whoever proposed it. */
+void epochs_on_decided(struct node *n, const struct op_epoch *decided);
 void epochs_extrinsic_signed(struct node *n, const struct sign_wait *w);
 
 /* --- anchors.c */

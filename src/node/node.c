@@ -317,6 +317,8 @@ uint32_t node_unready(const struct node *n)
         why |= NODE_UNREADY_SIGNER;
     if (n->fatal != NULL || n->disk_trouble > 0)
         why |= NODE_UNREADY_DISK;
+    if (n->epochs.misshapen || n->epochs.contradicts)
+        why |= NODE_UNREADY_CHAIN_LIES;
     return why;
 }
 
@@ -337,6 +339,8 @@ const char *node_unready_name(uint32_t bit)
         return "signer_silent";
     case NODE_UNREADY_DISK:
         return "disk";
+    case NODE_UNREADY_CHAIN_LIES:
+        return "chain_lies";
     }
     return NULL;
 }
@@ -361,6 +365,9 @@ const char *node_unready_text(uint32_t bit)
         return "platform-signer does not answer; check that it runs and its log";
     case NODE_UNREADY_DISK:
         return "the disk refused a write; free some space and restart";
+    case NODE_UNREADY_CHAIN_LIES:
+        return "what the chain endpoint says of the subnet cannot be, or is not what the "
+               "validators decided; the log's chain.lost names it: name another one with --chain";
     }
     return NULL;
 }

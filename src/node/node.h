@@ -116,6 +116,9 @@ enum node_unready {
     NODE_UNREADY_DRIFT = 16,  /* our root differs from the certified one */
     NODE_UNREADY_SIGNER = 32, /* the key process does not answer */
     NODE_UNREADY_DISK = 64,
+    /* A metagraph that cannot be, and no good one since; or a set that is not the one
+     * which the validators decided at the same block, and no equal one since. */
+    NODE_UNREADY_CHAIN_LIES = 128,
 };
 
 /* Not NULL: the disk failed.  The node does nothing any more, whatever is reported

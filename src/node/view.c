@@ -41,7 +41,7 @@ static bool view_unready(void *ctx, uint32_t index, const char **name, const cha
 {
     struct view *v = ctx;
     uint32_t bits = node_unready(v->node);
-    for (uint32_t bit = 1; bit <= NODE_UNREADY_DISK; bit <<= 1) {
+    for (uint32_t bit = 1; bit <= NODE_UNREADY_CHAIN_LIES; bit <<= 1) {
         if ((bits & bit) == 0 || index-- > 0)
             continue;
         *name = node_unready_name(bit);

@@ -6,6 +6,7 @@ import tempfile
 
 import chains
 import configuration
+import liars
 import net
 import operations
 import peers
@@ -35,6 +36,7 @@ def main():
             sizes = network.rss_kib()
             results.check("after %s: memory within its bound" % name, max(sizes) <= net.RSS_MAX_KIB, sizes)
         results.check("no process was restarted", network.pids() == before)
+        liars.run(network, results)
     finally:
         network.down()
         print("%d passed, %d failed" % (results.passed, results.failed), flush=True)
