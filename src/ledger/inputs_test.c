@@ -1,4 +1,5 @@
-/* How many bytes of submissions may be kept, in all and of one miner. */
+/* How many bytes of submissions may be kept, in all and of one miner; and when one is
+ * taken. */
 #include "ledger/state.h"
 
 #include "ledger/net_test.h"
@@ -176,6 +177,29 @@ static void what_has_to_be_held(void **state)
     assert_false(ledger_needs_blob(n->l, &none, &n->scratch));
 }
 
+/* op_check speaks of the next slot: what opens then may be gossiped now, not before. */
+static void what_is_open_in_the_next_slot_is_taken_now(void **state)
+{
+    struct net *n = *state;
+    struct op_body b = test_register(10000, "late");
+    assert_int_equal(net_do(n, &n->owner, &b), REJECT_NONE);
+    struct hash id = n->result.notices[0].id;
+    b = test_about(OP_BODY_CHALLENGE_APPROVE, &id, 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(net_do(n, &n->validators[i], &b), REJECT_NONE);
+    uint64_t height = ledger_slot(n->l) + 5;
+    b = test_about(OP_BODY_CHALLENGE_ACTIVATE, &id, height);
+    assert_int_equal(net_do(n, &n->owner, &b), REJECT_NONE);
+    b = test_submission(&id, "early");
+    enum reject why;
+    net_until(n, height - 2);
+    assert_int_equal(op_check(n->l, net_op(n, &n->miners[0], &b), &n->scratch, &why), ERR_DENIED);
+    assert_int_equal(why, REJECT_CHALLENGE_STATE);
+    net_until(n, height - 1);
+    assert_int_equal(op_check(n->l, net_op(n, &n->miners[0], &b), &n->scratch, &why), ERR_OK);
+    assert_int_equal(net_do(n, &n->miners[0], &b), REJECT_NONE);
+}
+
 #define INPUTS_TEST(f) cmocka_unit_test_setup_teardown(f, open_small, close_small)
 
 int main(void)
@@ -186,6 +210,7 @@ int main(void)
         INPUTS_TEST(a_restart_counts_the_same),
         INPUTS_TEST(a_store_with_other_submissions_is_refused),
         INPUTS_TEST(what_has_to_be_held),
+        INPUTS_TEST(what_is_open_in_the_next_slot_is_taken_now),
     };
     return cmocka_run_group_tests_name("inputs", tests, NULL, NULL);
 }
