@@ -196,6 +196,8 @@ static void test_inclusion_of_every_leaf(void **state)
     assert_false(audit_inclusion_check(&roots[1], 0, 2, path, 0, &roots[1]));
     assert_false(audit_inclusion_check(&roots[1], 1, 1, path, 0, &roots[1]));
     assert_false(audit_inclusion_check(&roots[0], 0, 0, path, 0, &roots[0]));
+    /* A root that a leaf hashes to is none of a larger tree's. */
+    assert_false(audit_inclusion_check(&roots[1], 0, 4, path, 0, &roots[1]));
     free(s);
 }
 

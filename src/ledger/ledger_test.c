@@ -558,6 +558,20 @@ static void failures_are_final_without_a_place(void **state)
     assert_false(ledger_leader_at(n->l, &challenge, 0, &leader));
 }
 
+/* What was submitted in time is judged to the end, and pays nobody. */
+static void a_result_of_a_retired_challenge_leads_nothing(void **state)
+{
+    struct net *n = *state;
+    struct hash challenge = net_challenge(n, 10000, "tsp");
+    struct hash id = net_submit(n, 0, &challenge, "blob");
+    struct op_body retire = test_about(OP_BODY_CHALLENGE_RETIRE, &challenge, 0);
+    assert_int_equal(net_do(n, &n->owner, &retire), REJECT_NONE);
+    net_score(n, &id, 500);
+    struct state_leader leader;
+    assert_int_equal(submission_of(n, &id).phase, SUBMISSION_PHASE_FINAL);
+    assert_false(ledger_leader_at(n->l, &challenge, 0, &leader));
+}
+
 static enum ledger_blob blob_of(struct net *n, const char *name)
 {
     struct hash h = test_hash(name);
@@ -636,6 +650,7 @@ int main(void)
         NET_TEST(the_oldest_fates_are_forgotten),
         NET_TEST(a_genesis_must_be_in_order),
         NET_TEST(failures_are_final_without_a_place),
+        NET_TEST(a_result_of_a_retired_challenge_leads_nothing),
         NET_TEST(a_blob_is_public_once_it_is_decided),
         NET_TEST(the_best_result_leads),
     };
