@@ -185,6 +185,35 @@ static void test_refuses_what_is_too_big_or_broken(void **state)
     expect(w, "GET /live HTTP/1.1\r\n" CLOSE "\r\n", "live\n");
 }
 
+/* A request and blanks behind it, with or without its size told before. */
+static void expect_body(struct world *w, size_t size, bool chunked, const char *want)
+{
+    static const char call[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"system_version\"}";
+    char *request = malloc(size + 512);
+    assert_non_null(request);
+    int head =
+        snprintf(request, 512, "POST /rpc HTTP/1.1\r\n" CLOSE "Content-Type: application/json\r\n");
+    head += chunked
+                ? snprintf(request + head, 256, "Transfer-Encoding: chunked\r\n\r\n%zx\r\n", size)
+                : snprintf(request + head, 256, "Content-Length: %zu\r\n\r\n", size);
+    memset(request + head, ' ', size);
+    memcpy(request + head, call, sizeof call - 1);
+    memcpy(request + head + size, chunked ? "\r\n0\r\n\r\n" : "", chunked ? 8 : 1);
+    expect(w, request, want);
+    free(request);
+}
+
+/* To the byte, and the same however the body comes. */
+static void test_a_body_fills_its_limit(void **state)
+{
+    struct world *w = *state;
+    for (int chunked = 0; chunked < 2; chunked++) {
+        expect_body(w, RPC_BODY_MAX - 1, chunked, "\"version\":\"0.1.0-sample\"");
+        expect_body(w, RPC_BODY_MAX, chunked, "\"version\":\"0.1.0-sample\"");
+        expect_body(w, RPC_BODY_MAX + 1, chunked, "HTTP/1.1 413 ");
+    }
+}
+
 static void tell(struct world *w, const char *name)
 {
     struct trace t = {0};
@@ -268,6 +297,7 @@ int main(void)
     const struct CMUnitTest all[] = {
         IN_WORLD(test_serves_rpc_health_and_files),
         IN_WORLD(test_refuses_what_is_too_big_or_broken),
+        IN_WORLD(test_a_body_fills_its_limit),
         IN_WORLD(test_streams_events_and_takes_up_where_a_reader_left),
         IN_WORLD(test_quiet_connections_lock_nobody_out),
         IN_WORLD(test_an_address_that_is_taken_is_an_error),
