@@ -62,7 +62,7 @@ bool bft_cert_valid(struct bft *b, const struct bft_cert *cert)
 void bft_cert_keep(struct held_cert *to, const struct bft_cert *cert)
 {
     assert(cert->signatures_count <= VALIDATORS_MAX);
-    if (to->room != cert->signatures)
+    if (cert->signatures_count > 0 && to->room != cert->signatures)
         memcpy(to->room, cert->signatures, cert->signatures_count * sizeof *to->room);
     to->cert = *cert;
     to->cert.signatures = to->room;
