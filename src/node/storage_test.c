@@ -354,6 +354,27 @@ static void only_what_is_valid_is_proposed(void **state)
     n->follow_up_count = 0;
 }
 
+/* What one batch has under way is not in the next. */
+static void what_is_under_way_is_proposed_once(void **state)
+{
+    struct bench *b = *state;
+    struct node *n = b->node;
+    struct op_body bodies[] = {registration("one"), registration("two")};
+    enum reject why;
+    for (uint64_t i = 0; i < COUNT_OF(bodies); i++) {
+        struct span op = signed_op(b, 9, i + 1, &bodies[i]);
+        struct batch batch;
+        assert_int_equal(node_submit_op(n, op, &why, b->now_ms), ERR_OK);
+        n->proposal = (struct pending_proposal){.used = true, .seq = i + 1, .since_ms = b->now_ms};
+        consensus_try_propose(n);
+        assert_int_equal(batch_decode(n->batch, &b->arena, &batch), ERR_OK);
+        assert_int_equal(batch.ops_count, 1);
+        assert_true(span_equal(batch.ops[0].bytes, op));
+    }
+    assert_int_equal(n->mempool.count, 2);
+    n->follow_up_count = 0;
+}
+
 /* In another view nothing of ours is under way: what was reserved can be proposed. */
 static void another_view_begins_anew(void **state)
 {
@@ -445,6 +466,7 @@ int main(void)
         BENCH_TEST(a_vote_waits_for_the_blob),
         BENCH_TEST(an_old_boundary_is_refused_at_once),
         BENCH_TEST(only_what_is_valid_is_proposed),
+        BENCH_TEST(what_is_under_way_is_proposed_once),
         BENCH_TEST(another_view_begins_anew),
         BENCH_TEST(answers_keep_the_order_of_their_requests),
         BENCH_TEST(what_is_refused_is_not_used),
