@@ -211,10 +211,7 @@ static void results_survive_a_new_set(void **state)
     struct hash challenge = net_challenge(n, 10000, "tsp");
     struct hash id = net_submit(n, 0, &challenge, "blob");
     struct attestation a = test_attestation(&id, 7);
-    for (int i = 0; i < 4; i++) {
-        struct op_body b = test_commit(&a, &n->validators[i]);
-        assert_int_equal(net_do(n, &n->validators[i], &b), REJECT_NONE);
-    }
+    net_commits(n, 4, &a);
     for (int i = 1; i < 3; i++) {
         struct op_body b = test_reveal(&a);
         assert_int_equal(net_do(n, &n->validators[i], &b), REJECT_NONE);
@@ -387,10 +384,7 @@ static void who_left_the_set_joins_no_group(void **state)
     struct hash challenge = net_challenge(n, 10000, "tsp");
     struct hash id = net_submit(n, 0, &challenge, "blob");
     struct attestation a = test_attestation(&id, 7);
-    for (int i = 0; i < 4; i++) {
-        struct op_body b = test_commit(&a, &n->validators[i]);
-        assert_int_equal(net_do(n, &n->validators[i], &b), REJECT_NONE);
-    }
+    net_commits(n, 4, &a);
     struct op_body reveal = test_reveal(&a), epoch = net_epoch(n);
     struct valset_member members[4];
     memcpy(members, n->members, sizeof members);
@@ -528,23 +522,6 @@ static void two_votes_are_evidence_once(void **state)
     assert_int_equal(evidence_written(n, &offender), -2); /* Both are gone. */
 }
 
-/* The same state in a ledger that has seen nothing else. */
-static void reload(struct net *n)
-{
-    struct ledger_config c = test_config(n);
-    struct arena memory;
-    struct ledger *l;
-    struct span key, value;
-    assert_int_equal(arena_open(&memory, ledger_arena_size(&c)), ERR_OK);
-    assert_int_equal(ledger_init(&l, &memory, &c), ERR_OK);
-    for (uint32_t i = 0; kv_at(n->l->kv, (struct span){0}, i, &key, &value); i++)
-        assert_int_equal(ledger_load(l, key, value), ERR_OK);
-    assert_int_equal(ledger_loaded(l), ERR_OK);
-    arena_close(&n->memory);
-    n->memory = memory;
-    n->l = l;
-}
-
 /* What one validator takes and another that was restarted does not would part
  * their states. */
 static void a_restart_keeps_both_sets_and_the_duties(void **state)
@@ -554,15 +531,15 @@ static void a_restart_keeps_both_sets_and_the_duties(void **state)
     struct valset_member members[4];
     struct op_body epoch = other_set(n, members);
     assert_int_equal(net_end_epoch(n, &epoch), REJECT_NONE);
-    reload(n);
+    net_reload(n);
     assert_int_equal(net_do(n, &n->validators[1], &old), REJECT_NONE);
     net_until(n, (ledger_slot(n->l) / 16 + 1) * 16);
     struct op_body w = net_weights(n), s = net_seal(n);
     assert_int_equal(net_do(n, &n->validators[1], &w), REJECT_NONE);
-    reload(n);
+    net_reload(n);
     assert_int_equal(net_do(n, &n->validators[2], &w), REJECT_DUPLICATE);
     assert_int_equal(net_do(n, &n->validators[2], &s), REJECT_NONE);
-    reload(n);
+    net_reload(n);
     assert_int_equal(net_do(n, &n->validators[1], &s), REJECT_DUPLICATE);
 }
 

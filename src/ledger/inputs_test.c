@@ -105,19 +105,8 @@ static void a_restart_counts_the_same(void **state)
     struct hash id = net_challenge(n, 10000, "bytes");
     assert_int_equal(taken(n, &id, 0, LARGE), FIRST);
     assert_int_equal(taken(n, &id, 1, 3000), 3);
-    struct ledger_config c = n->l->config;
-    struct arena memory;
-    struct ledger *l;
-    struct span key, value;
-    assert_int_equal(arena_open(&memory, ledger_arena_size(&c)), ERR_OK);
-    assert_int_equal(ledger_init(&l, &memory, &c), ERR_OK);
-    for (uint32_t i = 0; kv_at(n->l->kv, (struct span){0}, i, &key, &value); i++)
-        assert_int_equal(ledger_load(l, key, value), ERR_OK);
-    assert_int_equal(ledger_loaded(l), ERR_OK);
-    arena_close(&n->memory);
-    n->memory = memory;
-    n->l = l;
-    assert_int_equal(l->inputs.bytes, BYTES / 2 + 9000);
+    net_reload(n);
+    assert_int_equal(n->l->inputs.bytes, BYTES / 2 + 9000);
     assert_int_equal(taken(n, &id, 0, 1), 0);
     assert_int_equal(taken(n, &id, 1, 91), 0);
     assert_int_equal(taken(n, &id, 1, 90), 1);

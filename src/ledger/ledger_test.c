@@ -331,10 +331,7 @@ static void the_window_opens_with_time(void **state)
     uint64_t since = ledger_slot(n->l);
     struct attestation a = test_attestation(&id, 1);
     assert_true(ledger_wants_slots(n->l));
-    for (int i = 0; i < 3; i++) {
-        struct op_body b = test_commit(&a, &n->validators[i]);
-        assert_int_equal(net_do(n, &n->validators[i], &b), REJECT_NONE);
-    }
+    net_commits(n, 3, &a);
     net_until(n, since + 7);
     assert_int_equal(submission_of(n, &id).phase, SUBMISSION_PHASE_COMMITTING);
     net_until(n, since + 8);
@@ -384,10 +381,7 @@ static void infra_is_no_result(void **state)
     struct hash id = net_submit(n, 0, &challenge, "blob");
     struct attestation a = test_attestation(&id, 0);
     a.outcome = OUTCOME_INFRA;
-    for (int i = 0; i < 4; i++) {
-        struct op_body b = test_commit(&a, &n->validators[i]);
-        assert_int_equal(net_do(n, &n->validators[i], &b), REJECT_NONE);
-    }
+    net_commits(n, 4, &a);
     for (int i = 0; i < 4; i++) {
         struct op_body b = test_reveal(&a);
         assert_int_equal(net_do(n, &n->validators[i], &b), REJECT_MALFORMED);
@@ -483,10 +477,7 @@ static void no_miner_shuts_the_others_out(void **state)
     struct hash first;
     assert_true(ledger_submission_at(n->l, 0, &first));
     struct attestation a = test_attestation(&first, 10);
-    for (int i = 0; i < 3; i++) {
-        struct op_body b = test_commit(&a, &n->validators[i]);
-        assert_int_equal(net_do(n, &n->validators[i], &b), REJECT_NONE);
-    }
+    net_commits(n, 3, &a);
     assert_int_equal(submitted(n, &id, 5, 60), 31);
     /* What is forgotten counts no longer. */
     for (int i = 0; i < 4; i++) {
@@ -545,10 +536,7 @@ static void failures_are_final_without_a_place(void **state)
     struct hash id = net_submit(n, 0, &challenge, "blob");
     struct attestation a = test_attestation(&id, 0);
     a.outcome = OUTCOME_OUT_OF_GAS;
-    for (int i = 0; i < 4; i++) {
-        struct op_body b = test_commit(&a, &n->validators[i]);
-        assert_int_equal(net_do(n, &n->validators[i], &b), REJECT_NONE);
-    }
+    net_commits(n, 4, &a);
     for (int i = 0; i < 3; i++) {
         struct op_body b = test_reveal(&a);
         assert_int_equal(net_do(n, &n->validators[i], &b), REJECT_NONE);

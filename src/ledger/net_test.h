@@ -9,6 +9,7 @@
 #include "crypto/hash.h"
 #include "epoch/epoch.h"
 #include "ledger/ledger.h"
+#include "ledger/state.h"
 #include "registry/registry.h"
 
 enum { TEST_VALIDATORS = 4, TEST_MINERS = 6, TEST_OWNER_UID = 9, TEST_SCRATCH = 8 << 20 };
@@ -373,6 +374,32 @@ static inline enum reject net_end_epoch(struct net *n, const struct op_body *epo
     assert_int_equal(net_do(n, &n->validators[1], &b), REJECT_NONE);
     net_until(n, (ledger_slot(n->l) / 16 + 1) * 16 - 1);
     return net_do(n, &n->validators[3], epoch);
+}
+
+/* The first so many validators commit to the same. */
+static inline void net_commits(struct net *n, int count, const struct attestation *a)
+{
+    for (int i = 0; i < count; i++) {
+        struct op_body b = test_commit(a, &n->validators[i]);
+        assert_int_equal(net_do(n, &n->validators[i], &b), REJECT_NONE);
+    }
+}
+
+/* The same state in a ledger that has seen nothing else. */
+static inline void net_reload(struct net *n)
+{
+    struct ledger_config c = n->l->config;
+    struct arena memory;
+    struct ledger *l;
+    struct span key, value;
+    assert_int_equal(arena_open(&memory, ledger_arena_size(&c)), ERR_OK);
+    assert_int_equal(ledger_init(&l, &memory, &c), ERR_OK);
+    for (uint32_t i = 0; kv_at(n->l->kv, (struct span){0}, i, &key, &value); i++)
+        assert_int_equal(ledger_load(l, key, value), ERR_OK);
+    assert_int_equal(ledger_loaded(l), ERR_OK);
+    arena_close(&n->memory);
+    n->memory = memory;
+    n->l = l;
 }
 
 #endif

@@ -35,16 +35,11 @@ enum err epochs_open(struct node *n)
     return chain_init(&n->chain, &n->memory, &c, n->now_ms);
 }
 
-static void forget_candidates(struct node *n)
+void epochs_forget_candidates(struct node *n)
 {
     for (uint32_t i = 0; i < n->epochs.next_count; i++)
         bytes_drop(&n->epochs.next[i]);
     n->epochs.next_count = 0;
-}
-
-void epochs_close(struct node *n)
-{
-    forget_candidates(n);
 }
 
 /* --- the next set */
@@ -346,7 +341,7 @@ void epochs_tick(struct node *n)
     size_t mark = arena_mark(&n->scratch);
     if (n->epochs.distrust) {
         n->epochs.distrust = false;
-        forget_candidates(n); /* What the liar said. */
+        epochs_forget_candidates(n); /* What the liar said. */
         chain_distrust(n->chain, n->now_ms);
         drain(n);
     }

@@ -392,7 +392,7 @@ void actions_tick(struct node *n);
 /* --- epochs.c */
 size_t epochs_arena_size(void);
 enum err epochs_open(struct node *n);
-void epochs_close(struct node *n);
+void epochs_forget_candidates(struct node *n); /* also at the end: they own their bytes */
 void epochs_tick(struct node *n);
 /* What a proposal that names a block must be; NULL: that block has not been read
  * here yet, and is asked for. */

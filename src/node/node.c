@@ -130,7 +130,7 @@ void node_close(struct node *n)
         bytes_drop(&n->own_ops[i]);
     for (uint32_t i = 0; i < EARLY_MAX; i++)
         bytes_drop(&n->early[i].bytes);
-    epochs_close(n);
+    epochs_forget_candidates(n);
     bytes_drop(&n->batch);
     bytes_drop(&n->binding);
     bytes_drop(&n->stable_bytes);

@@ -6,36 +6,18 @@ import subprocess
 import threading
 
 import net
+from relay import Relay
 
 
-class Proxy:
-    """Between a node and the chain: passes bytes on, or does something else."""
+class Proxy(Relay):
+    """Passes bytes on, or does something else."""
 
     def __init__(self, target):
-        self.target, self.mode = target, "silent"
-        self.accepted = 0
-        self.server = socket.socket()
-        self.server.bind(("127.0.0.1", 0))
-        self.server.listen(16)
-        self.port = self.server.getsockname()[1]
-        self.open = []
-        threading.Thread(target=self.serve, daemon=True).start()
+        super().__init__(target, "silent")
 
     def become(self, mode, target=None):
-        self.mode, self.target = mode, target or self.target
-        for s in self.open:
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-        self.open = []
-
-    def serve(self):
-        while True:
-            client, _ = self.server.accept()
-            self.accepted += 1
-            self.open.append(client)
-            threading.Thread(target=self.one, args=(client, self.mode), daemon=True).start()
+        self.target = target or self.target
+        super().become(mode)
 
     def one(self, client, mode):
         try:

@@ -10,6 +10,7 @@ import threading
 import time
 
 import net
+from relay import Relay
 
 INDEX = 3
 SELECTIVE = "SubnetInfoRuntimeApi_get_selective_metagraph"
@@ -112,34 +113,18 @@ def a_stranger(f):
 
 # --- between the node and the chain
 
-class Liar:
-    """Forwards frames; what lie does to a metagraph is done to each. drip, endless, flood, shrink: see serve."""
+class Liar(Relay):
+    """Forwards frames; what lie does to a metagraph is done to each. drip, endless, flood, shrink: see told_instead."""
 
     def __init__(self, target):
-        self.target, self.lie, self.mode, self.told = target, None, "pass", 0
-        self.asked, self.open = set(), []
-        self.server = socket.socket()
-        self.server.bind(("127.0.0.1", 0))
-        self.server.listen(16)
-        self.port = self.server.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.lie, self.told = None, 0
+        super().__init__(target, "pass")
 
     def become(self, mode, lie=None):
-        self.mode, self.lie, self.told = mode, lie, 0
-        for s in self.open:
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-        self.open = []
+        self.lie, self.told = lie, 0
+        super().become(mode)
 
-    def accept(self):
-        while True:
-            client, _ = self.server.accept()
-            self.open.append(client)
-            threading.Thread(target=self.one, args=(client,), daemon=True).start()
-
-    def one(self, client):
+    def one(self, client, _mode):
         try:
             far = socket.create_connection(("127.0.0.1", self.target), 5)
             far.settimeout(None)
